@@ -1,0 +1,38 @@
+// Finds compiled tests and hands them to Node's own runner. Node 20's `--test` takes no globs, so the list is made here.
+// Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|all] [PATH_PART...]
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    dir: { type: 'string', default: 'dist' },
+    kind: { type: 'string', default: 'all' },
+    concurrency: { type: 'string', default: '2' },
+  },
+});
+// Unit tests lie beside the code and end in .test.js; those that need real servers, a base or long runs end in
+// .integration.test.js or .e2e.test.js.
+const kindOf = (file) =>
+  file.endsWith('.e2e.test.js') ? 'e2e' : file.endsWith('.integration.test.js') ? 'integration' : 'unit';
+const files = readdirSync(values.dir, { recursive: true })
+  .filter((file) => file.endsWith('.test.js'))
+  .filter((file) => values.kind === 'all' || kindOf(file) === values.kind)
+  .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
+  .sort()
+  .map((file) => join(values.dir, file));
+if (files.length === 0) {
+  process.stderr.write(`no test file in ${values.dir} matches; run: npm run build\n`);
+  process.exit(1);
+}
+const args = [
+  '--enable-source-maps',
+  '--test',
+  '--test-reporter=spec',
+  `--test-concurrency=${values.concurrency}`,
+  ...files,
+];
+const child = spawn(process.execPath, args, { stdio: 'inherit' });
+child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
