@@ -38,15 +38,23 @@ const targetModules = z
 
 export const lora = z
   .strictObject({
-    rank: count('Rank of the update: B is [out, rank], A is [rank, in].', { max: 1024 }).default(16),
+    rank: count('Rank of the update: B is [out, rank], A is [rank, in].', { max: 1024 })
+      .meta({ aliases: ['r', 'lora_r'] })
+      .default(16),
     alpha: positive('The update is scaled by alpha / rank (with `rsLora` by alpha / sqrt(rank)).', {
       max: 65_536,
       example: 32,
-    }).default(32),
-    rsLora: z.boolean().describe('Rank-stabilised scale: alpha / sqrt(rank).').default(false),
-    dropout: fraction(
-      "Probability that an input of A is dropped; drawn per sequence and step from the job's seed.",
-    ).default(0),
+    })
+      .meta({ aliases: ['lora_alpha'] })
+      .default(32),
+    rsLora: z
+      .boolean()
+      .describe('Rank-stabilised scale: alpha / sqrt(rank).')
+      .meta({ aliases: ['use_rslora'] })
+      .default(false),
+    dropout: fraction("Probability that an input of A is dropped; drawn per sequence and step from the job's seed.")
+      .meta({ aliases: ['lora_dropout'] })
+      .default(0),
     targetModules: targetModules.default('all-linear'),
     excludeModules: z
       .array(moduleName)
@@ -64,6 +72,7 @@ export const lora = z
       .describe(
         "How A starts (B is 0): `kaiming` is PEFT's default, uniform in +-1/sqrt(in); `gaussian` has the standard deviation 1/rank.",
       )
+      .meta({ aliases: ['init_lora_weights'] })
       .default('kaiming'),
   })
   .describe('Low-rank adaptation: y = W x + scale B A x.');

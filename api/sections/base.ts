@@ -6,7 +6,7 @@ export const base = z
     source: location(
       'The frozen base: `hf://owner/name`, `s3://bucket/prefix`, a Hugging Face folder or a `.gguf` file. Relative paths start at the folder of the manifest.',
       'hf://HuggingFaceTB/SmolLM2-135M-Instruct',
-    ),
+    ).meta({ aliases: ['model', 'model_name_or_path'] }),
     revision: z
       .string()
       .min(1)

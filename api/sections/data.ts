@@ -26,7 +26,12 @@ const evaluationData = z
 
 export const data = z
   .strictObject({
-    train: z.array(trainSource).min(1).max(64).describe('Training rows, read in this order.'),
+    train: z
+      .array(trainSource)
+      .min(1)
+      .max(64)
+      .describe('Training rows, read in this order.')
+      .meta({ aliases: ['sources', 'dataset'] }),
     eval: evaluationData.optional(),
     format: z
       .enum(['auto', 'messages', 'prompt-completion', 'instruction', 'text'])
@@ -40,7 +45,9 @@ export const data = z
         "Which tokens are learned: the assistant's turns, every token, or the completion (the last assistant turn) only. Rows of `text` are learned whole.",
       )
       .default('assistant'),
-    maxTokens: count('Longest training sequence, in tokens.', { min: 8, max: 131_072 }).default(512),
+    maxTokens: count('Longest training sequence, in tokens.', { min: 8, max: 131_072 })
+      .meta({ aliases: ['max_length', 'max_seq_length', 'cutoff_len', 'sequence_len'] })
+      .default(512),
     truncation: z
       .enum(['end', 'start', 'drop'])
       .describe('What is cut from a row longer than `maxTokens`: its end, its start, or the whole row.')
@@ -48,6 +55,7 @@ export const data = z
     packing: z
       .boolean()
       .describe('Put several short rows into one sequence. Attention, positions and loss never cross from row to row.')
+      .meta({ aliases: ['sample_packing'] })
       .default(true),
     buckets: z
       .array(count('Sequence length, in tokens.', { min: 8, max: 131_072 }))
