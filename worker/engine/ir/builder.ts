@@ -34,6 +34,7 @@ export class GraphBuilder {
   readonly #weights: Weight[] = [];
   readonly #constants: Constant[] = [];
   readonly #scalars = new Map<number, Value>();
+  readonly #biases = new Map<Value, Value>();
   readonly #nodes: Node[] = [];
   readonly #outputs: Named[] = [];
   readonly #boundaries: Value[] = [];
@@ -122,6 +123,7 @@ export class GraphBuilder {
     return this.#binary('Sub', a, b);
   }
   mul(a: Operand, b: Operand): Value {
+    if (b === 1 || (b === this.#scalars.get(1) && typeof a !== 'number')) return this.#operand(a);
     return this.#binary('Mul', a, b);
   }
   div(a: Operand, b: Operand): Value {
@@ -181,7 +183,7 @@ export class GraphBuilder {
    * broadcastable to `[..., m, n]`, true = attends. `recompute` keeps no probabilities for the backward pass.
    */
   attention(q: Value, k: Value, v: Value, mask: Value | null, options: { scale: number; recompute?: boolean }): Value {
-    return this.one('Attention', [q, k, v, mask], { scale: options.scale, recompute: options.recompute ?? false });
+    return this.one('Attention', [q, k, v, mask && this.#bias(mask)], { scale: options.scale, recompute: options.recompute ?? false });
   }
   /** x / sqrt(mean(x^2) + epsilon) * scale over the last axis. */
   rmsNorm(x: Value, scale: Value, epsilon: number): Value {
@@ -282,6 +284,13 @@ export class GraphBuilder {
       outputs: [...this.#outputs],
       boundaries: [...this.#boundaries],
     };
+  }
+
+  /** 0 where the mask is true, else -1e30, once per mask: adding is much cheaper than choosing, and x + 0 = x. */
+  #bias(mask: Value): Value {
+    const bias = this.#biases.get(mask) ?? this.where(mask, 0, -1e30);
+    this.#biases.set(mask, bias);
+    return bias;
   }
 
   #binary(op: string, a: Operand, b: Operand): Value {
