@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail } from '../../api/errors.js';
+import type { Clock } from '../../common/clock.js';
+import { mayBeAlive, ownerName } from './owner.js';
+
+/** Mutual exclusion between the processes that use one folder. */
+export interface FolderLock {
+  hold<T>(action: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+}
+
+const patienceMs = 10_000;
+const pollMs = 10;
+
+/**
+ * Locks are numbered files `lock-N`, made by link(2), which fails when the name is taken. Only its owner ever removes one,
+ * and the lock of a dead owner stays for good: the next owner takes N + 1. So at any time the files are 1..k of dead owners
+ * and at most k + 1 of a living one, and breaking a stale lock cannot remove a fresh one.
+ */
+export function createFolderLock(folder: string, clock: Clock): FolderLock {
+  // Inside one process a queue is enough; the files then only settle what happens between processes.
+  let tail: Promise<unknown> = Promise.resolve();
+  return {
+    hold(action, signal) {
+      const turn = tail.then(async () => {
+        signal?.throwIfAborted();
+        const path = await acquire(folder, clock, signal);
+        try {
+          return await action();
+        } finally {
+          await rm(path, { force: true });
+        }
+      });
+      tail = turn.catch(() => undefined);
+      return turn;
+    },
+  };
+}
+
+async function acquire(folder: string, clock: Clock, signal: AbortSignal | undefined): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const claim = join(folder, `claim-${process.pid}-${randomBytes(6).toString('hex')}`);
+  await writeFile(claim, ownerName(), { flag: 'wx' });
+  try {
+    const deadline = clock.monotonic() + patienceMs;
+    while (true) {
+      const newest = await newestLock(folder);
+      const holder = newest === 0 ? undefined : await ownerOf(join(folder, `lock-${newest}`));
+      if (holder === undefined || !mayBeAlive(holder)) {
+        const path = join(folder, `lock-${newest + 1}`);
+        // A lock that vanished while it was looked at makes this name wrong by one; then look again.
+        if ((newest === 0 || holder !== undefined) && (await linked(claim, path))) return path;
+      } else if (clock.monotonic() > deadline) {
+        fail('StoreLocked', { path: join(folder, `lock-${newest}`), holder });
+      }
+      await clock.sleep(pollMs, signal);
+    }
+  } finally {
+    await rm(claim, { force: true });
+  }
+}
+
+async function newestLock(folder: string): Promise<number> {
+  const numbers = (await readdir(folder)).map((name) => Number(/^lock-(\d+)$/.exec(name)?.[1] ?? 0));
+  return Math.max(0, ...numbers);
+}
+
+async function ownerOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
