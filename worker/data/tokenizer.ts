@@ -12,6 +12,8 @@ export interface Tokenizer {
   tokenOf(id: number): string | undefined;
   /** Ids of added tokens marked special. */
   readonly specialIds: ReadonlySet<number>;
+  /** Ids of every added token, special or not. */
+  readonly addedIds: ReadonlySet<number>;
   readonly bosId: number | null;
   readonly eosId: number | null;
   readonly padId: number | null;

@@ -1,0 +1,20 @@
+import { SplitPreTokenizer } from '@huggingface/tokenizers';
+import { z } from 'zod';
+
+export const patternSchema = z.union([
+  z.object({ String: z.string() }).transform(({ String: text }) => ({ kind: 'string' as const, text })),
+  z.object({ Regex: z.string() }).transform(({ Regex: text }) => ({ kind: 'regex' as const, text })),
+]);
+export type Pattern = z.infer<typeof patternSchema>;
+
+/** A global JavaScript RegExp that matches what Oniguruma matches: the library translates classes, anchors and `\s`. */
+export function toRegExp(pattern: Pattern): RegExp {
+  if (pattern.kind === 'string') return new RegExp(pattern.text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gu');
+  const split = new SplitPreTokenizer({
+    type: 'Split',
+    pattern: { Regex: pattern.text },
+    behavior: 'Isolated',
+    invert: false,
+  } as never) as unknown as { readonly pattern: RegExp };
+  return split.pattern;
+}
