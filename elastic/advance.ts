@@ -1,0 +1,210 @@
+import { homeOf } from './assign.js';
+import type { Effect } from './effect.js';
+import type { ExchangeEvent, PieceKey } from './event.js';
+import { pieceName } from './event.js';
+import { coveringNode, insertPiece, noteCopy } from './pieces.js';
+import { abandonRunning, settle } from './settle.js';
+import { changePeer, type ExchangeState, newPeer, piecesOf, type Turn } from './state.js';
+import { leafNode } from './tree.js';
+import { viewConflict } from './view.js';
+
+export interface Transition {
+  readonly state: ExchangeState;
+  readonly effects: readonly Effect[];
+}
+
+/** The whole protocol of one worker: what it knows, and what happens, give what it knows then and what must be done. */
+export function advance(state: ExchangeState, event: ExchangeEvent): Transition {
+  const turn: Turn = { state, effects: [] };
+  (handlers[event.kind] as (turn: Turn, event: ExchangeEvent) => void)(turn, event);
+  settle(turn);
+  return turn;
+}
+
+type Handlers = {
+  readonly [K in ExchangeEvent['kind']]: (turn: Turn, event: Extract<ExchangeEvent, { kind: K }>) => void;
+};
+
+const handlers: Handlers = {
+  tick(turn, { nowMs }) {
+    turn.state = { ...turn.state, nowMs: Math.max(nowMs, turn.state.nowMs) };
+  },
+
+  target(turn, { untilStep }) {
+    const { activity } = turn.state;
+    turn.state = {
+      ...turn.state,
+      untilStep: Math.min(untilStep, turn.state.rules.steps),
+      activity: activity.kind === 'ended' ? { kind: 'summing' } : activity,
+      progressAtMs: turn.state.nowMs,
+    };
+    turn.state = { ...turn.state, home: turn.state.step < turn.state.untilStep ? homeOf(turn.state) : new Map() };
+  },
+
+  /** A lower number is old news. Unlike members under one number mean that two oracles believe in themselves. */
+  view(turn, { view }) {
+    const { state } = turn;
+    if (state.view !== undefined && view.number < state.view.number) return;
+    const conflict = state.view === undefined ? undefined : viewConflict(state.view, view);
+    if (conflict !== undefined) {
+      turn.effects.push({ kind: 'fault', fault: { name: 'ViewConflict', facts: conflict } });
+      return;
+    }
+    const others = view.members.filter(({ id }) => id !== state.self);
+    const peers = new Map(others.map(({ id }) => [id, state.peers.get(id) ?? newPeer(state.nowMs)]));
+    turn.state = { ...state, view, peers };
+  },
+
+  linkUp(turn, { peer }) {
+    changePeer(turn, peer, { link: 'up', heardAtMs: turn.state.nowMs, pausedUntilMs: turn.state.nowMs });
+  },
+
+  linkDown(turn, { peer }) {
+    if (turn.state.peers.get(peer)?.link !== 'down')
+      changePeer(turn, peer, { link: 'down', downAtMs: turn.state.nowMs, sending: new Set(), fetching: new Set() });
+  },
+
+  status(turn, { from, status }) {
+    const peer = turn.state.peers.get(from);
+    if (peer === undefined || (peer.status !== undefined && status.sequence <= peer.status.sequence)) return;
+    const kept = peer.status?.step === status.step ? peer.claims : new Map<number, number>();
+    const claims = new Map(status.running.map((leaf) => [leaf, kept.get(leaf) ?? turn.state.nowMs]));
+    changePeer(turn, from, { status, claims, heardAtMs: turn.state.nowMs });
+  },
+
+  received(turn, { from, key, hash }) {
+    const peer = turn.state.peers.get(from);
+    if (peer !== undefined) {
+      const fetching = new Set(peer.fetching);
+      fetching.delete(pieceName(key));
+      changePeer(turn, from, {
+        fetching,
+        delivered: new Set(peer.delivered).add(pieceName(key)),
+        heardAtMs: turn.state.nowMs,
+      });
+    }
+    if (acceptance(turn.state, key) === 'taken') {
+      insertPiece(turn, key, { hash, from });
+      turn.state = { ...turn.state, progressAtMs: turn.state.nowMs };
+    } else compareCopies(turn, from, key, hash);
+  },
+
+  sent(turn, { to, key, outcome }) {
+    const peer = turn.state.peers.get(to);
+    if (peer === undefined) return;
+    const sending = new Set(peer.sending);
+    sending.delete(pieceName(key));
+    if (outcome === 'failed' || outcome === 'early')
+      changePeer(turn, to, { sending, pausedUntilMs: turn.state.nowMs + turn.state.rules.timing.retryMs });
+    else changePeer(turn, to, { sending, delivered: new Set(peer.delivered).add(pieceName(key)) });
+  },
+
+  fetchFailed(turn, { from, key }) {
+    const fetching = new Set(turn.state.peers.get(from)?.fetching);
+    fetching.delete(pieceName(key));
+    changePeer(turn, from, { fetching, pausedUntilMs: turn.state.nowMs + turn.state.rules.timing.retryMs });
+  },
+
+  computed(turn, { step, leaf, elapsedMs }) {
+    const { state } = turn;
+    const running = state.running.filter((run) => run.step !== step || run.leaf !== leaf);
+    turn.state = { ...state, running };
+    const node = leafNode(leaf);
+    const wanted = step === state.step && state.activity.kind === 'summing';
+    for (let shard = 0; shard < state.rules.shards; shard++) {
+      const key = { step, shard, node };
+      const copy = turn.state.pieces.get(step)?.shards[shard]?.get(node);
+      // A peer's copy came first: ours has taken its place, and must equal it.
+      if (copy?.hash !== undefined) turn.effects.push({ kind: 'compare', from: copy.from, key, hash: copy.hash });
+      else if (!wanted || insertPiece(turn, key) === 'covered') turn.effects.push({ kind: 'drop', key });
+    }
+    const cost = state.rules.leavesOf(step).find(({ index }) => index === leaf)?.cost ?? 0;
+    const rate = elapsedMs > 0 ? cost / elapsedMs : state.rate;
+    turn.state = { ...turn.state, rate: state.rate === 0 ? rate : (state.rate + rate) / 2 };
+    if (wanted) turn.state = { ...turn.state, done: [...state.done, leaf], progressAtMs: state.nowMs };
+  },
+
+  applied(turn, { step }) {
+    startStep(turn, step + 1);
+  },
+
+  /** Never back: an older state than ours is of no use. */
+  restored(turn, { step }) {
+    if (step > turn.state.step) startStep(turn, step);
+    else if (turn.state.activity.kind === 'restoring') turn.state = { ...turn.state, activity: { kind: 'summing' } };
+  },
+
+  restoreFailed(turn, { from }) {
+    changePeer(turn, from, { pausedUntilMs: turn.state.nowMs + turn.state.rules.timing.retryMs });
+    if (turn.state.activity.kind === 'restoring') turn.state = { ...turn.state, activity: { kind: 'summing' } };
+  },
+
+  diverged(turn, { from, key }) {
+    const facts = { step: key.step, node: key.node, peer: from };
+    turn.effects.push({ kind: 'fault', fault: { name: 'NumericsDiverged', facts } });
+  },
+
+  leave(turn) {
+    if (turn.state.activity.kind === 'ended' || turn.state.activity.kind === 'leaving') return;
+    abandonRunning(turn);
+    turn.state = { ...turn.state, activity: { kind: 'leaving', sinceMs: turn.state.nowMs }, done: [], running: [] };
+  },
+};
+
+/**
+ * Whether an offered piece is of use here; the driver asks before any byte of it is sent. Partial sums are taken one step
+ * ahead, reduced shards some more while the state is being fetched.
+ */
+export function acceptance(state: ExchangeState, key: PieceKey): 'taken' | 'covered' | 'late' | 'early' {
+  const floor = state.activity.kind === 'restoring' ? state.activity.floor : state.step;
+  if (key.step < floor) return 'late';
+  if (key.step >= state.rules.steps || key.step > floor + state.rules.timing.aheadSteps) return 'early';
+  const pieces = piecesOf(state, key.step);
+  if (key.step > floor + 1 && key.node !== pieces.tree.root) return 'early';
+  return coveringNode(pieces, key.shard, key.node) === undefined ? 'taken' : 'covered';
+}
+
+/** A second copy must have the bytes of the first. */
+function compareCopies(turn: Turn, from: string, key: PieceKey, hash: string): void {
+  const held = turn.state.pieces.get(key.step)?.shards[key.shard]?.get(key.node);
+  if (held === undefined || held.hash === hash) return;
+  if (held.hash === undefined) {
+    turn.effects.push({ kind: 'compare', from, key, hash });
+    noteCopy(turn, key, { hash, from });
+    return;
+  }
+  const facts = { step: key.step, node: key.node, peer: from };
+  turn.effects.push({ kind: 'fault', fault: { name: 'NumericsDiverged', facts } });
+}
+
+/** The state of `step` is in hand: partial sums of earlier steps go, whole reduced ones stay for who is behind. */
+function startStep(turn: Turn, step: number): void {
+  const { state } = turn;
+  const pieces = new Map(state.pieces);
+  for (const [held, { tree, shards }] of state.pieces) {
+    if (held >= step || shards.every((shard) => shard.has(tree.root))) continue;
+    pieces.delete(held);
+    shards.forEach((nodes, shard) => {
+      for (const node of nodes.keys()) turn.effects.push({ kind: 'drop', key: { step: held, shard, node } });
+    });
+  }
+  const oldest = step - state.rules.timing.retainSteps;
+  const peers = new Map(
+    [...state.peers].map(([id, peer]) => [id, { ...peer, delivered: since(peer.delivered, oldest) }] as const),
+  );
+  const leaving = state.activity.kind === 'leaving' || state.activity.kind === 'ended';
+  turn.state = {
+    ...state,
+    step,
+    peers,
+    pieces,
+    done: [],
+    stalled: false,
+    progressAtMs: state.nowMs,
+    activity: leaving ? state.activity : { kind: 'summing' },
+  };
+  if (step < state.untilStep) turn.state = { ...turn.state, home: homeOf(turn.state) };
+}
+
+const since = (names: ReadonlySet<string>, step: number): ReadonlySet<string> =>
+  new Set([...names].filter((name) => Number.parseInt(name, 10) >= step));

@@ -1,0 +1,67 @@
+import { type PieceKey, pieceName } from './event.js';
+import { isReduced } from './pieces.js';
+import { changePeer, type ExchangeState, isAlive, isJoined, isReachable, piecesOf, type Turn } from './state.js';
+
+/** The highest step that a reachable member is known to have reached. */
+export function frontier(state: ExchangeState): number {
+  let highest = 0;
+  for (const [id, { status }] of state.peers)
+    if (status !== undefined && isAlive(state, id) && isJoined(state, id)) highest = Math.max(highest, status.step);
+  return highest;
+}
+
+/** Who is behind fetches the reduced shards of its step where they are still kept, else the whole state. */
+export function catchUp(turn: Turn): void {
+  const { state } = turn;
+  if (state.activity.kind !== 'summing' || state.view === undefined) return;
+  if (frontier(state) > state.step && !isRetained(state)) fetchState(turn);
+  else if (state.nowMs - state.progressAtMs >= state.rules.timing.retryMs) fetchReduced(turn);
+}
+
+/** Somebody who is ahead still has all of our step: it can be finished by shards. */
+const isRetained = (state: ExchangeState): boolean =>
+  [...state.peers].some(
+    ([id, { status }]) =>
+      status !== undefined && isAlive(state, id) && status.retains <= state.step && state.step < status.step,
+  );
+
+function fetchState(turn: Turn): void {
+  const { state } = turn;
+  const from = [...state.peers]
+    .filter(([id, peer]) => isReachable(state, id) && isJoined(state, id) && state.nowMs >= peer.pausedUntilMs)
+    .filter(([, { status }]) => status !== undefined && status.step > state.step)
+    .sort(([, a], [, b]) => b.status!.step - a.status!.step)[0];
+  if (from === undefined) return;
+  turn.state = { ...state, activity: { kind: 'restoring', from: from[0], floor: from[1].status!.step } };
+  turn.effects.push({ kind: 'restore', from: from[0] });
+}
+
+/** Nothing has come for a while: the reduced shards that others hold are asked for, spread over all who have them. */
+function fetchReduced(turn: Turn): void {
+  const { state } = turn;
+  if (state.step >= state.rules.steps) return;
+  const pieces = piecesOf(state, state.step);
+  for (let shard = 0; shard < state.rules.shards; shard++) {
+    const key: PieceKey = { step: state.step, shard, node: pieces.tree.root };
+    if (isReduced(pieces, shard) || isBeingFetched(turn.state, key)) continue;
+    const from = [...turn.state.peers]
+      .filter(([id, peer]) => isReachable(turn.state, id) && turn.state.nowMs >= peer.pausedUntilMs)
+      .filter(([, peer]) => peer.fetching.size < turn.state.rules.timing.window)
+      .filter(([, { status }]) => holdsReduced(status, key))
+      .sort(([, a], [, b]) => a.fetching.size - b.fetching.size)[0];
+    if (from === undefined) continue;
+    changePeer(turn, from[0], { fetching: new Set(from[1].fetching).add(pieceName(key)) });
+    turn.effects.push({ kind: 'fetch', from: from[0], key });
+  }
+}
+
+const isBeingFetched = ({ peers }: ExchangeState, key: PieceKey): boolean =>
+  [...peers.values()].some(({ fetching }) => fetching.has(pieceName(key)));
+
+function holdsReduced(
+  status: { step: number; retains: number; reduced: readonly number[] } | undefined,
+  { step, shard }: PieceKey,
+): boolean {
+  if (status === undefined) return false;
+  return status.step === step ? status.reduced.includes(shard) : status.retains <= step && step < status.step;
+}

@@ -1,0 +1,82 @@
+import { type PieceKey, pieceName } from './event.js';
+import { type ExchangeState, type Held, piecesOf, type StepPieces, type Turn } from './state.js';
+import { contains, type TreeNode } from './tree.js';
+
+const own: Held = { hash: undefined, from: '' };
+
+/** Takes a piece into the books: refused below a held ancestor, dropping held descendants, merging siblings. */
+export function insertPiece(turn: Turn, key: PieceKey, copy: Held = own): 'taken' | 'covered' {
+  const pieces = piecesOf(turn.state, key.step);
+  const held = new Map(pieces.shards[key.shard]);
+  if (coveringNode(pieces, key.shard, key.node) !== undefined) return 'covered';
+  for (const node of held.keys()) {
+    if (!contains(pieces.tree, key.node, node)) continue;
+    held.delete(node);
+    turn.effects.push({ kind: 'drop', key: { ...key, node } });
+  }
+  held.set(key.node, copy);
+  setShard(turn, key.step, key.shard, held);
+  mergeSiblings(turn, key.step, key.shard);
+  return 'taken';
+}
+
+/** The held node that is `node` or an ancestor of it. */
+export function coveringNode(pieces: StepPieces, shard: number, node: number): number | undefined {
+  for (const held of pieces.shards[shard]!.keys()) if (contains(pieces.tree, held, node)) return held;
+  return undefined;
+}
+
+/** Is this leaf inside a held node, for every shard? */
+export function coversLeaf(pieces: StepPieces, node: number): boolean {
+  return pieces.shards.every((_, shard) => coveringNode(pieces, shard, node) !== undefined);
+}
+
+export const isReduced = (pieces: StepPieces, shard: number): boolean => pieces.shards[shard]!.has(pieces.tree.root);
+
+export const isWhole = (pieces: StepPieces): boolean => pieces.shards.every((_, shard) => isReduced(pieces, shard));
+
+/** Replaces two held siblings by their sum, upwards, as long as it saves work for the one who reduces the shard. */
+export function mergeSiblings(turn: Turn, step: number, shard: number): void {
+  for (;;) {
+    const { tree, shards } = piecesOf(turn.state, step);
+    const pair = [...shards[shard]!.keys()]
+      .map((node) => tree.nodes.get(node)!)
+      .find(
+        (node) =>
+          node.sibling !== undefined && shards[shard]!.has(node.sibling) && mayMerge(turn.state, step, shard, node),
+      );
+    if (pair?.parent === undefined) return;
+    const [left, right] = tree.nodes.get(pair.parent)!.children!;
+    const held = new Map(shards[shard]);
+    held.delete(left);
+    held.delete(right);
+    held.set(pair.parent, own);
+    setShard(turn, step, shard, held);
+    turn.effects.push({ kind: 'add', step, shard, left, right, into: pair.parent });
+  }
+}
+
+/** Whoever reduces the shard always merges. Others do not once the owner has one of the two: the other alone is enough. */
+function mayMerge(state: ExchangeState, step: number, shard: number, { id, sibling }: TreeNode): boolean {
+  const owner = state.owners[shard];
+  if (owner === undefined || owner === state.self || state.stalled) return true;
+  const peer = state.peers.get(owner);
+  if (peer === undefined) return true;
+  return [id, sibling!].every((node) => {
+    const name = pieceName({ step, shard, node });
+    return !peer.delivered.has(name) && !peer.sending.has(name);
+  });
+}
+
+function setShard(turn: Turn, step: number, shard: number, held: ReadonlyMap<number, Held>): void {
+  const pieces = piecesOf(turn.state, step);
+  const shards = pieces.shards.map((old, index) => (index === shard ? held : old));
+  turn.state = { ...turn.state, pieces: new Map(turn.state.pieces).set(step, { tree: pieces.tree, shards }) };
+}
+
+/** Notes what a peer's copy of a held piece hashes to, so that a third one can be compared without the bytes. */
+export function noteCopy(turn: Turn, key: PieceKey, copy: Held): void {
+  const held = new Map(piecesOf(turn.state, key.step).shards[key.shard]);
+  held.set(key.node, copy);
+  setShard(turn, key.step, key.shard, held);
+}

@@ -1,0 +1,148 @@
+import { byCodeUnit } from '../common/hash.js';
+import { homeOf, pickLeaf } from './assign.js';
+import { catchUp, frontier } from './catchup.js';
+import { deliver, expectedHere, wantedBy } from './deliver.js';
+import { ownersOf } from './ownership.js';
+import { isWhole, mergeSiblings } from './pieces.js';
+import { type ExchangeState, isAlive, isJoined, isReachable, piecesOf, type Turn } from './state.js';
+import { tell } from './tell.js';
+
+/**
+ * What follows from the state, whatever event led to it. Everything here looks at levels, not at edges: a message lost is
+ * a message sent again, and no order of events is assumed.
+ */
+export function settle(turn: Turn): void {
+  if (turn.state.activity.kind === 'ended') return;
+  chooseOwners(turn);
+  noticeStall(turn);
+  commit(turn);
+  release(turn);
+  catchUp(turn);
+  assign(turn);
+  deliver(turn);
+  askAdmission(turn);
+  tell(turn);
+  end(turn);
+}
+
+/** Shards belong to the joined members that can be reached, whether or not the oracle has noticed yet. */
+function chooseOwners(turn: Turn): void {
+  const { state } = turn;
+  const candidates = (state.view?.members ?? [])
+    .filter(({ id, joined }) => joined && (id === state.self ? state.activity.kind !== 'leaving' : mayOwn(state, id)))
+    .map(({ id }) => id)
+    .sort(byCodeUnit);
+  if (candidates.join() === state.candidates.join() && state.owners.length > 0 === candidates.length > 0) return;
+  turn.state = { ...state, candidates, owners: ownersOf(candidates, state.rules.shards) };
+  if (state.step < state.rules.steps) turn.state = { ...turn.state, home: homeOf(turn.state) };
+  remerge(turn);
+}
+
+/** One who has finished stays an owner of nothing: it waits for no shard. */
+function mayOwn(state: ExchangeState, id: string): boolean {
+  const status = state.peers.get(id)?.status;
+  if (!isReachable(state, id) || status?.leaving) return false;
+  return !(status?.finished && state.step < state.untilStep);
+}
+
+function remerge(turn: Turn): void {
+  if (!turn.state.pieces.has(turn.state.step)) return;
+  for (let shard = 0; shard < turn.state.rules.shards; shard++) mergeSiblings(turn, turn.state.step, shard);
+}
+
+/**
+ * Nothing has happened for long, although peers seem alive and somebody seems to have every leaf: connections are broken
+ * in a way that cannot be seen from here. From now until the next commit this worker does without them.
+ */
+function noticeStall(turn: Turn): void {
+  const { state } = turn;
+  const { stallMs } = state.rules.timing;
+  if (state.stalled || state.activity.kind !== 'summing' || state.step >= state.untilStep) return;
+  if (!isJoined(state, state.self) || state.nowMs - state.progressAtMs < stallMs) return;
+  if (state.running.some(({ step }) => step === state.step)) return;
+  const busy = [...state.peers].some(
+    ([id, { claims, status }]) =>
+      status?.step === state.step &&
+      isAlive(state, id) &&
+      [...claims.values()].some((since) => state.nowMs - since < 4 * stallMs),
+  );
+  if (busy) return;
+  turn.state = { ...state, stalled: true };
+  remerge(turn);
+}
+
+/** All reduced shards are here: the step is committed, whoever else has it. */
+function commit(turn: Turn): void {
+  const { state } = turn;
+  if (state.activity.kind !== 'summing' || state.step >= state.untilStep) return;
+  const pieces = piecesOf(state, state.step);
+  if (!isWhole(pieces)) return;
+  turn.state = { ...state, activity: { kind: 'applying' } };
+  abandonRunning(turn);
+  turn.effects.push({ kind: 'apply', step: state.step, root: pieces.tree.root });
+}
+
+/** Reduced shards stay until every member has committed their step, and never longer than some steps. */
+function release(turn: Turn): void {
+  const { state } = turn;
+  const acknowledged = Math.min(state.step, ...[...state.peers.values()].map(({ status }) => status?.step ?? 0));
+  const oldest = Math.max(acknowledged, state.step - state.rules.timing.retainSteps);
+  if (![...state.pieces.keys()].some((step) => step < oldest)) return;
+  turn.state = { ...state, pieces: new Map([...state.pieces].filter(([step]) => step >= oldest)) };
+  turn.effects.push({ kind: 'forget', beforeStep: oldest });
+}
+
+export function abandonRunning(turn: Turn): void {
+  for (const { step, leaf } of turn.state.running)
+    if (step === turn.state.step) turn.effects.push({ kind: 'abandon', step, leaf });
+}
+
+function assign(turn: Turn): void {
+  while (isWorking(turn.state) && turn.state.running.length < turn.state.parallel) {
+    const leaf = pickLeaf(turn.state);
+    if (leaf === undefined) return;
+    const { step, nowMs } = turn.state;
+    turn.state = { ...turn.state, running: [...turn.state.running, { step, leaf, sinceMs: nowMs }] };
+    turn.effects.push({ kind: 'compute', step, leaf });
+  }
+}
+
+const isWorking = (state: ExchangeState): boolean =>
+  state.activity.kind === 'summing' &&
+  state.step < state.untilStep &&
+  isJoined(state, state.self) &&
+  (frontier(state) <= state.step || state.stalled);
+
+function askAdmission(turn: Turn): void {
+  const { state } = turn;
+  if (state.view === undefined || isJoined(state, state.self) || state.activity.kind !== 'summing') return;
+  if (frontier(state) > state.step + 1 || state.nowMs - state.readyAtMs < state.rules.timing.retryMs) return;
+  turn.state = { ...state, readyAtMs: state.nowMs };
+  turn.effects.push({ kind: 'ready', step: state.step });
+}
+
+/** Ends when nobody needs anything from here, or when the time for handing over is over. */
+function end(turn: Turn): void {
+  const { state } = turn;
+  const others = [...state.peers].filter(([id]) => isReachable(state, id));
+  const done = state.view !== undefined && state.step >= state.untilStep && state.activity.kind === 'summing';
+  if (
+    done &&
+    others.every(
+      ([id, { status }]) => !isJoined(state, id) || status?.leaving || (status?.step ?? 0) >= state.untilStep,
+    )
+  ) {
+    turn.state = { ...state, activity: { kind: 'ended' } };
+    turn.effects.push({ kind: 'finished' });
+  }
+  if (state.activity.kind !== 'leaving') return;
+  const takers = others.filter(([id, { status }]) => isJoined(state, id) && !status?.leaving);
+  const expected = expectedHere(state);
+  const handedOver = takers.every(
+    ([id, { sending }]) => sending.size === 0 && wantedBy(state, id, expected).length === 0,
+  );
+  const toldIt = state.toldAtMs >= state.activity.sinceMs;
+  if ((!handedOver || !toldIt) && state.nowMs - state.activity.sinceMs < state.rules.timing.leaveMs) return;
+  turn.state = { ...state, activity: { kind: 'ended' } };
+  turn.effects.push({ kind: 'left' });
+}

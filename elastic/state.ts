@@ -1,0 +1,161 @@
+import type { Effect } from './effect.js';
+import type { Rules } from './rules.js';
+import type { Status } from './status.js';
+import { buildTree, type Tree } from './tree.js';
+import type { View } from './view.js';
+
+/** One worker's knowledge. Immutable: `advance` gives a new one. */
+export interface ExchangeState {
+  readonly rules: Rules;
+  readonly self: string;
+  /** Engines here. */
+  readonly parallel: number;
+  readonly nowMs: number;
+  readonly untilStep: number;
+  readonly view: View | undefined;
+  readonly peers: ReadonlyMap<string, Peer>;
+  /** Steps applied; the step being summed now. */
+  readonly step: number;
+  readonly activity: Activity;
+  /** Pieces by step: the current one, early ones, and the reduced shards of the last committed ones. */
+  readonly pieces: ReadonlyMap<number, StepPieces>;
+  /** Leaves being computed here, obsolete ones too: they hold an engine. */
+  readonly running: readonly RunningLeaf[];
+  /** Leaves of the current step computed here. */
+  readonly done: readonly number[];
+  /** Whose turn a leaf of the current step is first, in order of leaves. */
+  readonly home: ReadonlyMap<number, string>;
+  /** Members that may own shards, and the owner of each shard. */
+  readonly candidates: readonly string[];
+  readonly owners: readonly string[];
+  /** Cost units per millisecond and engine, smoothed; 0 = not measured. */
+  readonly rate: number;
+  /** Last time something new arrived, was computed or committed. */
+  readonly progressAtMs: number;
+  readonly stalled: boolean;
+  readonly sequence: number;
+  readonly toldAtMs: number;
+  /** What of the last status calls for a new one at once. */
+  readonly told: string;
+  readonly readyAtMs: number;
+}
+
+export type Activity =
+  | { readonly kind: 'summing' }
+  | { readonly kind: 'applying' }
+  /** Reduced shards from `floor` on are kept meanwhile. */
+  | { readonly kind: 'restoring'; readonly from: string; readonly floor: number }
+  | { readonly kind: 'leaving'; readonly sinceMs: number }
+  | { readonly kind: 'ended' };
+
+export interface RunningLeaf {
+  readonly step: number;
+  readonly leaf: number;
+  readonly sinceMs: number;
+}
+
+export interface StepPieces {
+  readonly tree: Tree;
+  /** Per shard the nodes held, none below another, and their hash where known. */
+  readonly shards: readonly ReadonlyMap<number, Held>[];
+}
+
+export interface Held {
+  /** Known for pieces that came from a peer. */
+  readonly hash: string | undefined;
+  readonly from: string;
+}
+
+export interface Peer {
+  readonly status: Status | undefined;
+  readonly heardAtMs: number;
+  readonly link: 'unknown' | 'up' | 'down';
+  readonly downAtMs: number;
+  /** When each leaf that it runs was first heard of. */
+  readonly claims: ReadonlyMap<number, number>;
+  /** Names of pieces that it surely holds, that are under way to it, and that are being fetched from it. */
+  readonly delivered: ReadonlySet<string>;
+  readonly sending: ReadonlySet<string>;
+  readonly fetching: ReadonlySet<string>;
+  /** Nothing is tried with it before this time. */
+  readonly pausedUntilMs: number;
+}
+
+/** One call of `advance` under way: handlers replace `state` and append effects. */
+export interface Turn {
+  state: ExchangeState;
+  readonly effects: Effect[];
+}
+
+export function initialState(options: {
+  rules: Rules;
+  self: string;
+  parallel: number;
+  step: number;
+  nowMs: number;
+}): ExchangeState {
+  return {
+    ...options,
+    untilStep: options.step,
+    view: undefined,
+    peers: new Map(),
+    activity: { kind: 'summing' },
+    pieces: new Map(),
+    running: [],
+    done: [],
+    home: new Map(),
+    candidates: [],
+    owners: [],
+    rate: 0,
+    progressAtMs: options.nowMs,
+    stalled: false,
+    sequence: 0,
+    toldAtMs: Number.NEGATIVE_INFINITY,
+    told: '',
+    readyAtMs: Number.NEGATIVE_INFINITY,
+  };
+}
+
+export function newPeer(nowMs: number): Peer {
+  return {
+    status: undefined,
+    heardAtMs: nowMs,
+    link: 'unknown',
+    downAtMs: Number.NEGATIVE_INFINITY,
+    claims: new Map(),
+    delivered: new Set(),
+    sending: new Set(),
+    fetching: new Set(),
+    pausedUntilMs: Number.NEGATIVE_INFINITY,
+  };
+}
+
+export function changePeer(turn: Turn, id: string, change: Partial<Peer>): void {
+  const peer = turn.state.peers.get(id);
+  if (peer === undefined) return;
+  turn.state = { ...turn.state, peers: new Map(turn.state.peers).set(id, { ...peer, ...change }) };
+}
+
+/** The pieces of a step; empty ones when nothing of it is held yet. */
+export function piecesOf(state: ExchangeState, step: number): StepPieces {
+  const held = state.pieces.get(step);
+  if (held !== undefined) return held;
+  const tree = buildTree(state.rules.leavesOf(step).map(({ index }) => index));
+  return { tree, shards: Array.from({ length: state.rules.shards }, () => new Map()) };
+}
+
+/** Takes part in the current view, with the state in hand. */
+export const isJoined = (state: ExchangeState, id: string): boolean =>
+  state.view?.members.some((member) => member.id === id && member.joined) ?? false;
+
+/** Heard lately, and not only before its connection closed: its claims count. */
+export function isAlive(state: ExchangeState, id: string): boolean {
+  const peer = state.peers.get(id);
+  if (peer === undefined) return false;
+  if (state.nowMs - peer.heardAtMs > state.rules.timing.suspectMs) return false;
+  return peer.link !== 'down' || peer.heardAtMs > peer.downAtMs;
+}
+
+/** Alive, and pieces can be sent to it. */
+export const isReachable = (state: ExchangeState, id: string): boolean =>
+  isAlive(state, id) && state.peers.get(id)!.link !== 'down';

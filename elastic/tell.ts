@@ -1,0 +1,73 @@
+import { coveringNode, isReduced, isWhole } from './pieces.js';
+import { type ExchangeState, piecesOf, type Turn } from './state.js';
+import type { Status } from './status.js';
+import { leafNode } from './tree.js';
+
+/** Tells everybody how things stand here: at once when it changes what they should do, else as a heartbeat. */
+export function tell(turn: Turn): void {
+  const { state } = turn;
+  if (state.view === undefined) return;
+  const status = statusOf(state);
+  const { step, leaving, finished, running, done, reducing, view } = status;
+  const urgent = JSON.stringify([step, leaving, finished, running, done, reducing.length, view]);
+  if (urgent === state.told && state.nowMs - state.toldAtMs < state.rules.timing.heartbeatMs) return;
+  turn.state = { ...state, sequence: status.sequence, toldAtMs: state.nowMs, told: urgent };
+  const to = [...state.peers.keys()];
+  if (to.length > 0) turn.effects.push({ kind: 'tell', to, status });
+}
+
+export function statusOf(state: ExchangeState): Status {
+  const { step } = state;
+  const summing = step < state.untilStep ? piecesOf(state, step) : undefined;
+  const shards = summing === undefined ? [] : summing.shards.map((_, shard) => shard);
+  const reducing = shards.filter((shard) => reducesHere(state, shard) && !isReduced(summing!, shard));
+  const lacks = (leaf: number) => reducing.some((shard) => coveringNode(summing!, shard, leafNode(leaf)) === undefined);
+  return {
+    sequence: state.sequence + 1,
+    view: state.view?.number ?? 0,
+    step,
+    retains: oldestWhole(state),
+    leaving: state.activity.kind === 'leaving' || state.activity.kind === 'ended',
+    finished: step >= state.untilStep,
+    parallel: state.parallel,
+    rate: state.rate,
+    running: state.running.filter((run) => run.step === step).map(({ leaf }) => leaf),
+    done: state.done,
+    reducing,
+    missing: summing === undefined ? [] : summing.tree.leaves.filter(lacks),
+    reduced: shards.filter((shard) => isReduced(summing!, shard)),
+  };
+}
+
+const reducesHere = (state: ExchangeState, shard: number): boolean =>
+  state.owners[shard] === state.self || (state.stalled && state.owners.length > 0);
+
+/** The oldest step from which on all reduced shards up to here are still held. */
+function oldestWhole({ pieces, step }: ExchangeState): number {
+  let oldest = step;
+  for (let before = pieces.get(step - 1); before !== undefined && isWhole(before); before = pieces.get(oldest - 1))
+    oldest--;
+  return oldest;
+}
+
+/** Why the current step is not committed yet, as data. */
+export type Waiting =
+  | { readonly code: 'ViewMissing' }
+  | { readonly code: 'Admission' }
+  | { readonly code: 'LeavesMissing'; readonly leaves: readonly number[] }
+  | { readonly code: 'ReducedMissing'; readonly shards: readonly number[]; readonly owners: readonly string[] }
+  | { readonly code: 'Applying' }
+  | { readonly code: 'StateMissing'; readonly from: string }
+  | { readonly code: 'Ended' };
+
+export function waitingFor(state: ExchangeState): Waiting {
+  if (state.view === undefined) return { code: 'ViewMissing' };
+  if (state.activity.kind === 'applying') return { code: 'Applying' };
+  if (state.activity.kind === 'restoring') return { code: 'StateMissing', from: state.activity.from };
+  if (state.activity.kind !== 'summing' || state.step >= state.untilStep) return { code: 'Ended' };
+  if (state.owners.length === 0) return { code: 'Admission' };
+  const { missing, reduced } = statusOf(state);
+  if (missing.length > 0) return { code: 'LeavesMissing', leaves: missing };
+  const shards = state.owners.map((_, shard) => shard).filter((shard) => !reduced.includes(shard));
+  return { code: 'ReducedMissing', shards, owners: [...new Set(shards.map((shard) => state.owners[shard]!))] };
+}

@@ -1,0 +1,387 @@
+import { acceptance, advance } from '../../elastic/advance.js';
+import { describeEffect, describeEvent } from '../../elastic/describe.js';
+import type { Effect } from '../../elastic/effect.js';
+import { type ExchangeEvent, type Outcome, type PieceKey, pieceName } from '../../elastic/event.js';
+import { defaultTiming, type Leaf, type Rules } from '../../elastic/rules.js';
+import { type ExchangeState, initialState, piecesOf } from '../../elastic/state.js';
+import { leafNode } from '../../elastic/tree.js';
+import type { View } from '../../elastic/view.js';
+import { gradientOf, stepped, twinOf } from './twin.js';
+
+/** A training in one thread and simulated time: any number of workers, one oracle, a network with faults. */
+export interface WorldOptions {
+  readonly workers: number;
+  readonly steps: number;
+  readonly shards: number;
+  readonly leavesOf: (step: number) => readonly Leaf[];
+  /** Floats per shard. */
+  readonly shardLength?: number;
+  /** Uniform in [0, 1): delays, loss. */
+  readonly random: () => number;
+  readonly latencyMs?: number;
+  readonly leafMs?: number;
+  readonly engines?: number;
+  /** Called for every event and effect that a transcript should show. */
+  readonly trace?: (line: string) => void;
+}
+
+export interface SimulatedWorker {
+  readonly id: string;
+  state: ExchangeState;
+  weights: Float32Array;
+  readonly cache: Map<string, Float32Array>;
+  life: 'running' | 'paused' | 'crashed' | 'ended';
+  /** Events that came while paused. */
+  readonly inbox: ExchangeEvent[];
+  slowness: number;
+  computed: number;
+  bytesSent: number;
+  readonly link: Map<string, boolean>;
+}
+
+export class World {
+  nowMs = 0;
+  readonly workers = new Map<string, SimulatedWorker>();
+  readonly blocked = new Set<string>();
+  readonly problems: string[] = [];
+  readonly rules: Rules;
+  readonly twin: readonly Float32Array[];
+  lossRate = 0;
+  duplicateRate = 0;
+  jitterMs = 0;
+  oracleUp = true;
+  view: View = { number: 0, members: [] };
+  readonly #options: WorldOptions;
+  readonly #length: number;
+  #queue: { atMs: number; order: number; run: () => void }[] = [];
+  #order = 0;
+  #born = 0;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.#length = options.shardLength ?? 3;
+    const { steps, shards, leavesOf } = options;
+    this.rules = { steps, shards, leavesOf, timing: defaultTiming };
+    this.twin = twinOf(this.rules, this.#length * shards);
+    for (let i = 0; i < options.workers; i++) this.#birth();
+    this.publish([...this.workers.keys()].map((id) => ({ id, address: id, joined: true })));
+    this.#every(50, () => this.#tick());
+  }
+
+  /** A new process that knows only the recipe. */
+  join(): void {
+    const { id } = this.#birth();
+    this.publish([...this.view.members, { id, address: id, joined: false }]);
+  }
+
+  crash(id: string): void {
+    const worker = this.workers.get(id)!;
+    worker.life = 'crashed';
+    this.after(400, () => this.#remove(id));
+  }
+
+  pause(id: string, forMs: number): void {
+    const worker = this.workers.get(id)!;
+    if (worker.life !== 'running') return;
+    worker.life = 'paused';
+    this.after(forMs, () => {
+      if (worker.life !== 'paused') return;
+      worker.life = 'running';
+      for (const event of worker.inbox.splice(0)) this.emit(worker, event);
+    });
+  }
+
+  leave(id: string): void {
+    this.emit(this.workers.get(id)!, { kind: 'leave' });
+  }
+
+  block(from: string, to: string, forMs: number): void {
+    this.blocked.add(`${from}>${to}`);
+    this.after(forMs, () => this.blocked.delete(`${from}>${to}`));
+  }
+
+  publish(members: View['members']): void {
+    this.view = { number: this.view.number + 1, members: [...members].sort((a, b) => (a.id < b.id ? -1 : 1)) };
+    const { view } = this;
+    for (const { id } of members) {
+      const worker = this.workers.get(id)!;
+      this.after(this.#delay() * 3, () => this.emit(worker, { kind: 'view', view }));
+    }
+  }
+
+  after(delayMs: number, run: () => void): void {
+    this.#queue.push({ atMs: this.nowMs + delayMs, order: this.#order++, run });
+    this.#queue.sort((a, b) => b.atMs - a.atMs || b.order - a.order);
+  }
+
+  /** Runs until every live worker has ended, or until `untilMs`. */
+  run(untilMs: number): void {
+    while (this.nowMs < untilMs && this.problems.length === 0) {
+      if ([...this.workers.values()].every(({ life }) => life === 'ended' || life === 'crashed')) return;
+      const next = this.#queue.pop()!;
+      this.nowMs = next.atMs;
+      next.run();
+    }
+  }
+
+  emit(worker: SimulatedWorker, event: ExchangeEvent): void {
+    if (worker.life === 'crashed' || worker.life === 'ended') return;
+    if (worker.life === 'paused') {
+      worker.inbox.push(event);
+      return;
+    }
+    for (const step of [{ kind: 'tick', nowMs: this.nowMs } as const, event]) {
+      const { state, effects } = advance(worker.state, step);
+      const line = describeEvent(worker.state, step);
+      worker.state = state;
+      if (line !== undefined) this.#options.trace?.(`${this.nowMs.toFixed(0)} ${worker.id}: ${line}`);
+      for (const effect of effects) {
+        const told = describeEffect(state, effect);
+        if (told !== undefined) this.#options.trace?.(`${this.nowMs.toFixed(0)} ${worker.id}:   -> ${told}`);
+        this.#perform(worker, effect);
+      }
+    }
+  }
+
+  #birth(): SimulatedWorker {
+    const id = String.fromCharCode(97 + this.#born++);
+    const { rules } = this;
+    const state = initialState({ rules, self: id, parallel: this.#options.engines ?? 1, step: 0, nowMs: this.nowMs });
+    const worker: SimulatedWorker = {
+      id,
+      state,
+      weights: new Float32Array(this.#length * rules.shards),
+      cache: new Map(),
+      life: 'running',
+      inbox: [],
+      slowness: 1,
+      computed: 0,
+      bytesSent: 0,
+      link: new Map(),
+    };
+    this.workers.set(id, worker);
+    this.emit(worker, { kind: 'target', untilStep: rules.steps });
+    return worker;
+  }
+
+  #remove(id: string): void {
+    if (!this.view.members.some((member) => member.id === id)) return;
+    if (!this.oracleUp) return this.after(1000, () => this.#remove(id));
+    this.publish(this.view.members.filter((member) => member.id !== id));
+  }
+
+  #admit(id: string): void {
+    if (!this.oracleUp || this.workers.get(id)!.life === 'crashed') return;
+    const others = this.view.members.filter((member) => member.id !== id);
+    if (this.view.members.some((member) => member.id === id && member.joined)) return;
+    this.publish([...others, { id, address: id, joined: true }]);
+  }
+
+  #tick(): void {
+    for (const worker of this.workers.values()) {
+      for (const { id } of worker.state.view?.members ?? []) this.#checkLink(worker, id);
+      this.emit(worker, { kind: 'tick', nowMs: this.nowMs });
+    }
+  }
+
+  /** Connections break when a process is gone or the way to it is cut, and are made again. */
+  #checkLink(worker: SimulatedWorker, id: string): void {
+    if (id === worker.id) return;
+    const up = this.#reaches(worker.id, id);
+    if (worker.link.get(id) === up) return;
+    worker.link.set(id, up);
+    this.after(this.#delay(), () => this.emit(worker, { kind: up ? 'linkUp' : 'linkDown', peer: id }));
+  }
+
+  #reaches(from: string, to: string): boolean {
+    const life = this.workers.get(to)?.life;
+    return (life === 'running' || life === 'paused') && !this.blocked.has(`${from}>${to}`);
+  }
+
+  #delay(): number {
+    return (this.#options.latencyMs ?? 1) + this.#options.random() * this.jitterMs;
+  }
+
+  #lost(from: string, to: string): boolean {
+    return !this.#reaches(from, to) || this.#options.random() < this.lossRate;
+  }
+
+  #every(periodMs: number, run: () => void): void {
+    this.after(periodMs, () => {
+      run();
+      this.#every(periodMs, run);
+    });
+  }
+
+  #perform(worker: SimulatedWorker, effect: Effect): void {
+    switch (effect.kind) {
+      case 'add': {
+        const at = (node: number) => pieceName({ step: effect.step, shard: effect.shard, node });
+        const [left, right] = [worker.cache.get(at(effect.left)), worker.cache.get(at(effect.right))];
+        if (left === undefined || right === undefined)
+          return this.#problem(worker, `add without bytes ${at(effect.into)}`);
+        worker.cache.set(
+          at(effect.into),
+          left.map((value, i) => value + right[i]!),
+        );
+        worker.cache.delete(at(effect.left));
+        worker.cache.delete(at(effect.right));
+        return;
+      }
+      case 'drop':
+        worker.cache.delete(pieceName(effect.key));
+        return;
+      case 'forget':
+        for (const name of worker.cache.keys())
+          if (Number.parseInt(name, 10) < effect.beforeStep) worker.cache.delete(name);
+        return;
+      case 'compute':
+        return this.#compute(worker, effect.step, effect.leaf);
+      case 'send':
+        return this.#send(worker, effect.to, effect.key);
+      case 'fetch':
+        return this.#fetch(worker, effect.from, effect.key);
+      case 'restore':
+        return this.#restore(worker, effect.from);
+      case 'apply':
+        return this.#apply(worker, effect.step, effect.root);
+      case 'tell':
+        for (const to of effect.to)
+          this.#message(worker.id, to, { kind: 'status', from: worker.id, status: effect.status });
+        return;
+      case 'compare': {
+        const held = worker.cache.get(pieceName(effect.key));
+        if (held !== undefined && hashOf(held) !== effect.hash) this.emit(worker, { ...effect, kind: 'diverged' });
+        return;
+      }
+      case 'ready':
+        return this.after(this.#delay() * 3, () => this.#admit(worker.id));
+      case 'finished':
+      case 'left':
+        worker.life = 'ended';
+        if (effect.kind === 'left') this.after(50, () => this.#remove(worker.id));
+        return;
+      case 'fault':
+        return this.#problem(worker, `fault ${effect.fault.name}`);
+      case 'abandon':
+        return;
+    }
+  }
+
+  #compute(worker: SimulatedWorker, step: number, leaf: number): void {
+    const vector = gradientOf(step, leaf, worker.weights);
+    const leafMs = (this.#options.leafMs ?? 100) * worker.slowness * (0.9 + 0.2 * this.#options.random());
+    this.after(leafMs, () => {
+      if (worker.life === 'crashed' || worker.life === 'ended') return;
+      worker.computed++;
+      const finish = () => {
+        for (let shard = 0; shard < this.rules.shards; shard++) {
+          const name = pieceName({ step, shard, node: leafNode(leaf) });
+          worker.cache.set(name, vector.slice(shard * this.#length, (shard + 1) * this.#length));
+        }
+        this.emit(worker, { kind: 'computed', step, leaf, elapsedMs: leafMs });
+      };
+      if (worker.life === 'running') finish();
+      else this.#whenRunning(worker, finish);
+    });
+  }
+
+  #whenRunning(worker: SimulatedWorker, run: () => void): void {
+    if (worker.life === 'running') run();
+    else if (worker.life === 'paused') this.after(20, () => this.#whenRunning(worker, run));
+  }
+
+  #message(from: string, to: string, event: ExchangeEvent): void {
+    const copies = this.#options.random() < this.duplicateRate ? 2 : 1;
+    for (let i = 0; i < copies; i++)
+      if (!this.#lost(from, to)) this.after(this.#delay(), () => this.emit(this.workers.get(to)!, event));
+  }
+
+  #send(worker: SimulatedWorker, to: string, key: PieceKey): void {
+    const bytes = worker.cache.get(pieceName(key));
+    if (bytes === undefined) return this.#problem(worker, `send without bytes ${pieceName(key)}`);
+    worker.bytesSent += bytes.byteLength;
+    const answer = (outcome: Outcome) => this.emit(worker, { kind: 'sent', to, key, outcome });
+    if (this.#lost(worker.id, to)) return this.after(300, () => answer('failed'));
+    this.after(this.#delay(), () => {
+      const peer = this.workers.get(to)!;
+      if (peer.life === 'paused') return this.after(3000, () => answer('failed'));
+      if (peer.life !== 'running') return this.after(300, () => answer('failed'));
+      const outcome = this.#deliver(worker.id, peer, key, bytes);
+      if (this.#lost(to, worker.id)) this.after(300, () => answer('failed'));
+      else this.after(this.#delay(), () => answer(outcome));
+    });
+    if (this.#options.random() < this.duplicateRate)
+      this.after(this.#delay() + 200 * this.#options.random(), () => {
+        const peer = this.workers.get(to)!;
+        if (peer.life === 'running') this.#deliver(worker.id, peer, key, bytes);
+      });
+  }
+
+  #deliver(from: string, peer: SimulatedWorker, key: PieceKey, bytes: Float32Array): Outcome {
+    const outcome = acceptance(peer.state, key);
+    if (outcome === 'taken') peer.cache.set(pieceName(key), bytes.slice());
+    if (outcome !== 'early') this.emit(peer, { kind: 'received', from, key, hash: hashOf(bytes) });
+    return outcome;
+  }
+
+  #fetch(worker: SimulatedWorker, from: string, key: PieceKey): void {
+    const failed = () => this.emit(worker, { kind: 'fetchFailed', from, key });
+    if (this.#lost(worker.id, from)) return this.after(300, failed);
+    this.after(this.#delay(), () => {
+      const source = this.workers.get(from)!;
+      const bytes = source.life === 'running' ? source.cache.get(pieceName(key)) : undefined;
+      if (bytes === undefined || this.#lost(from, worker.id)) return this.after(100, failed);
+      this.after(this.#delay(), () => {
+        if (worker.life === 'running') this.#deliver(from, worker, key, bytes);
+      });
+    });
+  }
+
+  #restore(worker: SimulatedWorker, from: string): void {
+    const failed = () => this.emit(worker, { kind: 'restoreFailed', from });
+    if (this.#lost(worker.id, from)) return this.after(300, failed);
+    this.after(this.#delay(), () => {
+      const source = this.workers.get(from)!;
+      if (source.life !== 'running' || source.state.activity.kind === 'applying') return this.after(100, failed);
+      const [weights, { step }] = [source.weights.slice(), source.state];
+      this.after(250 + this.#delay(), () => {
+        if (this.#lost(from, worker.id)) return this.after(100, failed);
+        this.#whenRunning(worker, () => {
+          if (step > worker.state.step) worker.weights = weights;
+          this.emit(worker, { kind: 'restored', step });
+        });
+      });
+    });
+  }
+
+  #apply(worker: SimulatedWorker, step: number, root: number): void {
+    const reduced = new Float32Array(this.#length * this.rules.shards);
+    for (let shard = 0; shard < this.rules.shards; shard++) {
+      const bytes = worker.cache.get(pieceName({ step, shard, node: root }));
+      if (bytes === undefined) return this.#problem(worker, `apply ${step} without shard ${shard}`);
+      reduced.set(bytes, shard * this.#length);
+    }
+    if (hashOf(reduced) !== hashOf(this.twin[step]!))
+      this.#problem(worker, `step ${step} has other bits than the twin`);
+    this.after(3, () =>
+      this.#whenRunning(worker, () => {
+        worker.weights = stepped(worker.weights, reduced);
+        this.emit(worker, { kind: 'applied', step });
+      }),
+    );
+  }
+
+  #problem(worker: SimulatedWorker, what: string): void {
+    this.problems.push(`${this.nowMs.toFixed(0)} ms, ${worker.id} at step ${worker.state.step}: ${what}`);
+  }
+}
+
+export const hashOf = (values: Float32Array): string =>
+  Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('hex');
+
+/** Which leaves of the current step a worker holds in full: for transcripts and messages. */
+export const heldBy = (worker: SimulatedWorker): string =>
+  piecesOf(worker.state, worker.state.step)
+    .shards.map((shard) => [...shard.keys()].join('+'))
+    .join(' | ');
