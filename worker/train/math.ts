@@ -11,6 +11,8 @@ const ln2Tail = 1.9082149292705877e-10;
 const ln2Parts = [0.6931471805592082, 7.371002565161996e-13, 5.8029889835956905e-25] as const;
 /** pi/2 in 33 + 33 + 53 bits: products with integers below 2^20 are exact. */
 const halfPiParts = [1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21] as const;
+/** The double nearest to pi. */
+export const pi = 2 * (halfPiParts[0] + halfPiParts[1]);
 const inverseLn2 = 1 / (ln2Head + ln2Tail);
 const twoOverPi = 0.6366197723675814;
 const sqrtTwo = Math.sqrt(2);

@@ -1,4 +1,4 @@
-import { cos, log } from './math.js';
+import { cos, log, pi } from './math.js';
 
 /**
  * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): counter-based, so every draw is
@@ -9,8 +9,6 @@ const multiplierB = 0xcd9e8d57;
 const weylA = 0x9e3779b9;
 const weylB = 0xbb67ae85;
 const rounds = 10;
-/** 2 pi. */
-const tau = 6.283185307179586;
 
 /** What draws are for; part of the key, so streams never meet. */
 const domains = { dropout: 1, shuffle: 2, init: 3 } as const;
@@ -148,7 +146,7 @@ export function normal(count: number, deviation: number, seed: number, stream: n
   const draws = words(seed, 'init', stream);
   for (let index = 0; index < count; index++) {
     const radius = Math.sqrt(-2 * log((draws.next().value + 1) / 0x100000000));
-    values[index] = deviation * radius * cos((draws.next().value / 0x100000000) * tau);
+    values[index] = deviation * radius * cos((draws.next().value / 0x100000000) * 2 * pi);
   }
   return values;
 }
