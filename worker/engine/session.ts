@@ -45,7 +45,11 @@ export async function createSession(model: Uint8Array, options: SessionOptions):
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     if (provider !== 'cpu' && deviceFailures.test(reason))
-      return fail('ProviderMissing', { device: provider, bundled: bundled.filter((name) => name !== provider), reason }, { cause });
+      return fail(
+        'ProviderMissing',
+        { device: provider, bundled: bundled.filter((name) => name !== provider), reason },
+        { cause },
+      );
     return fail('SessionFailed', { what: 'open a model', reason }, { cause });
   }
   return {
@@ -53,7 +57,11 @@ export async function createSession(model: Uint8Array, options: SessionOptions):
       try {
         await session.run(tensors(feeds), tensors(results));
       } catch (cause) {
-        fail('SessionFailed', { what: 'run a model', reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
+        fail(
+          'SessionFailed',
+          { what: 'run a model', reason: cause instanceof Error ? cause.message : String(cause) },
+          { cause },
+        );
       }
     },
     async close() {

@@ -183,7 +183,10 @@ export class GraphBuilder {
    * broadcastable to `[..., m, n]`, true = attends. `recompute` keeps no probabilities for the backward pass.
    */
   attention(q: Value, k: Value, v: Value, mask: Value | null, options: { scale: number; recompute?: boolean }): Value {
-    return this.one('Attention', [q, k, v, mask && this.#bias(mask)], { scale: options.scale, recompute: options.recompute ?? false });
+    return this.one('Attention', [q, k, v, mask && this.#bias(mask)], {
+      scale: options.scale,
+      recompute: options.recompute ?? false,
+    });
   }
   /** x / sqrt(mean(x^2) + epsilon) * scale over the last axis. */
   rmsNorm(x: Value, scale: Value, epsilon: number): Value {

@@ -54,7 +54,7 @@ class GraphWriter implements Emitter {
   }
 
   name(value: Value): string {
-    const known = this.#names.get(value) ?? `v${value.id}`;
+    const known = this.#names.get(value) ?? `$${value.id}`;
     this.#names.set(value, known);
     return known;
   }
@@ -64,7 +64,7 @@ class GraphWriter implements Emitter {
   }
 
   node(type: string, inputs: readonly string[], options: Parameters<Emitter['node']>[2] = {}): string {
-    const outputs = options.outputs ?? [`t${this.#fresh++}`];
+    const outputs = options.outputs ?? [`$t${this.#fresh++}`];
     const writer = new WireWriter();
     for (const input of inputs) writer.text(1, input);
     for (const output of outputs) writer.text(2, output);
@@ -112,7 +112,7 @@ class GraphWriter implements Emitter {
   #smallConstant(key: string, dtype: DType, shape: readonly number[], data: () => ConstantData): string {
     const known = this.#small.get(key);
     if (known) return known;
-    const name = `c${this.#small.size}`;
+    const name = `$c${this.#small.size}`;
     this.#small.set(key, name);
     this.#initializer(name, { dtype, shape }, data());
     return name;
@@ -135,7 +135,10 @@ function externalTensor(
   { dtype, shape }: TensorType,
   { file, offset, bytes }: { file: string; offset: number; bytes: number },
 ): Uint8Array {
-  const writer = new WireWriter().packedInts(1, shape as readonly number[]).int(2, onnxType[dtype]).text(8, name);
+  const writer = new WireWriter()
+    .packedInts(1, shape as readonly number[])
+    .int(2, onnxType[dtype])
+    .text(8, name);
   for (const [key, value] of Object.entries({ location: file, offset: String(offset), length: String(bytes) }))
     writer.message(13, (pair) => pair.text(1, key).text(2, value));
   return writer.int(14, 1).finish();

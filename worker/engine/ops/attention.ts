@@ -44,6 +44,7 @@ export const attention = defineOp<AttentionAttributes>({
     const ds = b.mul(p, b.sub(b.matmul(g, v!, { transB: true }), d));
     return [b.matmul(ds, k!, { alpha: scale }), b.matmul(ds, q!, { transA: true, alpha: scale }), dv];
   },
+  saved: [1],
   frozen: { 3: 'the bias masks other documents and the future' },
   emit: ({ e, inputs: [q, k, v, bias], outputs: [o, p], attributes: { scale }, types }) => {
     const rank = types.inputs[0]!.shape.length;

@@ -1,5 +1,5 @@
 import type { DType } from '../ir/graph.js';
-import { defineOp, int, stops } from './define.js';
+import { defineOp, int } from './define.js';
 
 /** TensorProto.DataType. */
 export const onnxType: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
@@ -12,7 +12,7 @@ export const cast = defineOp<{ readonly dtype: DType }>({
       ? x!
       : { shape: x!.shape, data: x!.data.map(dtype === 'bool' ? (v) => Number(v !== 0) : Math.trunc) },
   ],
-  vjp: stops('casts serve masks and indices'),
+  stops: 'casts serve masks and indices',
   emit: ({ e, inputs, outputs, attributes: { dtype } }) => {
     e.node('Cast', inputs, { attributes: { to: int(onnxType[dtype]) }, outputs });
   },

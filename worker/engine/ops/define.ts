@@ -83,11 +83,15 @@ export interface OpDefinition<A = Attributes> {
   infer(inputs: readonly (TensorType | null)[], attributes: A): readonly TensorType[];
   /** Slow float64 formula in plain TypeScript; the oracle of the tests and the constant folder. */
   reference(inputs: readonly (Tensor | null)[], attributes: A): readonly Tensor[];
-  /** Builds the contributions to the inputs; broadcasting is undone by the caller. */
-  vjp(context: VjpContext<A>): readonly Contribution[];
+  /** Builds the contributions to the inputs; broadcasting is undone by the caller. Left out with a reason in `stops`. */
+  vjp?(context: VjpContext<A>): readonly Contribution[];
+  /** Why the op has no gradient at all. */
+  readonly stops?: string;
   /** Why some inputs get no gradient, by input index. */
   readonly frozen?: Readonly<Record<number, string>>;
   emit(context: EmitContext<A>): void;
+  /** Outputs that only the op's own vjp reads; no cotangent comes back to them. */
+  readonly saved?: readonly number[];
   /** Cheap enough to compute again in the backward pass instead of keeping the result. */
   readonly cheap?: boolean;
   readonly cases: readonly OpCase<A>[];
@@ -102,9 +106,6 @@ export const plain =
   ({ e, inputs, outputs }: EmitContext<unknown>): void => {
     e.node(type, inputs, { outputs });
   };
-
-/** A vjp that ends all paths, with the reason. */
-export const stops = (_reason: string) => (): readonly Contribution[] => [];
 
 export const float32 = (shape: readonly Dim[]): TensorType => ({ dtype: 'float32', shape });
 export const bool = (shape: readonly Dim[]): TensorType => ({ dtype: 'bool', shape });

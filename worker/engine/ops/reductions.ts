@@ -1,7 +1,7 @@
 import { fail } from '../../../api/errors.js';
 import type { Dim, TensorType } from '../ir/graph.js';
 import { sizeOf } from '../ir/shape.js';
-import { defineOp, float32, int, type OpDefinition, stops } from './define.js';
+import { defineOp, float32, int, type OpDefinition } from './define.js';
 import { map, reduce } from './tensor.js';
 
 interface ReduceAttributes {
@@ -20,13 +20,13 @@ const countOf = (shape: readonly Dim[], axes: readonly number[]): number => size
 function reduction(
   name: string,
   reference: OpDefinition<ReduceAttributes>['reference'],
-  vjp: OpDefinition<ReduceAttributes>['vjp'],
+  gradient: Pick<OpDefinition<ReduceAttributes>, 'vjp' | 'stops'>,
 ): OpDefinition {
   return defineOp<ReduceAttributes>({
     name,
     infer: ([x], attributes) => [float32(reducedShape(x!, attributes))],
     reference,
-    vjp,
+    ...gradient,
     emit: ({ e, inputs: [x], outputs, attributes: { axes, keepDims } }) => {
       e.node(name, [x!, e.ints(axes)], { attributes: { keepdims: int(keepDims) }, outputs });
     },
@@ -44,7 +44,7 @@ const kept = (x: TensorType, axes: readonly number[]): Dim[] =>
 export const reduceSum = reduction(
   'ReduceSum',
   ([x], { axes, keepDims }) => [reduce(x!, axes, keepDims, 0, (sum, value) => sum + value)],
-  ({ b, g, inputs: [x], attributes: { axes } }) => [b.expand(b.reshape(g, kept(x!, axes)), x!.shape)],
+  { vjp: ({ b, g, inputs: [x], attributes: { axes } }) => [b.expand(b.reshape(g, kept(x!, axes)), x!.shape)] },
 );
 
 export const reduceMean = reduction(
@@ -58,19 +58,21 @@ export const reduceMean = reduction(
       ),
     ];
   },
-  ({ b, g, inputs: [x], attributes: { axes } }) => [
-    b.expand(b.reshape(b.mul(g, 1 / countOf(x!.shape, axes)), kept(x!, axes)), x!.shape),
-  ],
+  {
+    vjp: ({ b, g, inputs: [x], attributes: { axes } }) => [
+      b.expand(b.reshape(b.mul(g, 1 / countOf(x!.shape, axes)), kept(x!, axes)), x!.shape),
+    ],
+  },
 );
 
 export const reduceSumSquare = reduction(
   'ReduceSumSquare',
   ([x], { axes, keepDims }) => [reduce(x!, axes, keepDims, 0, (sum, value) => sum + value * value)],
-  ({ b, g, inputs: [x], attributes: { axes } }) => [b.mul(x!, b.mul(b.reshape(g, kept(x!, axes)), 2))],
+  { vjp: ({ b, g, inputs: [x], attributes: { axes } }) => [b.mul(x!, b.mul(b.reshape(g, kept(x!, axes)), 2))] },
 );
 
 export const reduceMax = reduction(
   'ReduceMax',
   ([x], { axes, keepDims }) => [reduce(x!, axes, keepDims, Number.NEGATIVE_INFINITY, Math.max)],
-  stops('maxima only shift exponents, where their gradient cancels'),
+  { stops: 'maxima only shift exponents, where their gradient cancels' },
 );

@@ -64,7 +64,7 @@ function vjpOf(
   });
   const g = cotangents[0] ?? zerosLike(b, node.outputs[0]!);
   const { inputs, outputs, attributes } = node;
-  return definition.vjp({ b, inputs, outputs, attributes, g, cotangents, needs });
+  return definition.vjp?.({ b, inputs, outputs, attributes, g, cotangents, needs }) ?? [];
 }
 
 /**
@@ -82,7 +82,9 @@ function sumOf(b: GraphBuilder, value: Value, pending: Map<Value, Contribution[]
   }
   for (const entry of contributions) if (typeof entry === 'function') sum = entry(sum);
   if (sum && !sameShape(sum.shape, value.shape))
-    fail('GraphInvalid', { what: `a gradient is ${shapeText(sum.shape)} where its value is ${shapeText(value.shape)}` });
+    fail('GraphInvalid', {
+      what: `a gradient is ${shapeText(sum.shape)} where its value is ${shapeText(value.shape)}`,
+    });
   pending.set(value, [sum]);
   return sum;
 }
@@ -91,7 +93,9 @@ function sumOf(b: GraphBuilder, value: Value, pending: Map<Value, Contribution[]
 function unbroadcast(b: GraphBuilder, cotangent: Value, value: Value): Value {
   if (sameShape(cotangent.shape, value.shape)) return cotangent;
   const extra = cotangent.shape.length - value.shape.length;
-  const stretched = cotangent.shape.flatMap((dim, axis) => (axis < extra || value.shape[axis - extra] !== dim ? [axis] : []));
+  const stretched = cotangent.shape.flatMap((dim, axis) =>
+    axis < extra || value.shape[axis - extra] !== dim ? [axis] : [],
+  );
   // The cotangent of a scalar that multiplied a tensor may itself be narrower than the value.
   if (stretched.some((axis) => axis >= extra && value.shape[axis - extra] !== 1) || extra < 0)
     return b.expand(cotangent, value.shape);

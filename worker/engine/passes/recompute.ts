@@ -6,17 +6,15 @@ import type { OpDefinition } from '../ops/define.js';
  * activations, products and slices are a few passes over memory, but kept they are most of the activations. The copy is
  * placed before its first use. Bits do not change: the same kernel sees the same inputs.
  */
-export function recomputeCheap(
-  graph: Graph,
-  firstBackward: number,
-  ops: ReadonlyMap<string, OpDefinition>,
-): Graph {
+export function recomputeCheap(graph: Graph, firstBackward: number, ops: ReadonlyMap<string, OpDefinition>): Graph {
   const producers = new Map<Value, Node>();
-  for (const node of graph.nodes.slice(0, firstBackward)) for (const output of node.outputs) producers.set(output, node);
+  for (const node of graph.nodes.slice(0, firstBackward))
+    for (const output of node.outputs) producers.set(output, node);
   const again = new Map<Value, Value>();
   const nodes = graph.nodes.slice(0, firstBackward);
   let nextId = graph.nodes.reduce((next, node) => node.outputs.reduce((n, { id }) => Math.max(n, id + 1), next), 0);
-  for (const { value } of [...graph.inputs, ...graph.weights, ...graph.constants]) nextId = Math.max(nextId, value.id + 1);
+  for (const { value } of [...graph.inputs, ...graph.weights, ...graph.constants])
+    nextId = Math.max(nextId, value.id + 1);
 
   const recomputed = (value: Value): Value => {
     const producer = producers.get(value);
