@@ -1,5 +1,5 @@
-import type { Sequence } from './sequence.js';
 import type { DataReport } from './report.js';
+import type { Sequence } from './sequence.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /** What of spec.data decides which tokens are trained; everything here is part of the recipe. */

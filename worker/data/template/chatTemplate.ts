@@ -39,14 +39,8 @@ function parseTemplate(source: string): ReturnType<typeof parse> {
  */
 function withMarks(source: string): string {
   return source
-    .replace(
-      /\{%([-+]?)\s*generation\s*([-+]?)%\}/g,
-      `{%$1 if true %}{{ '${open}' }}{% set espalier_mark = 1 $2%}`,
-    )
-    .replace(
-      /\{%([-+]?)\s*endgeneration\s*([-+]?)%\}/g,
-      `{%$1 set espalier_mark = 0 %}{{ '${close}' }}{% endif $2%}`,
-    );
+    .replace(/\{%([-+]?)\s*generation\s*([-+]?)%\}/g, `{%$1 if true %}{{ '${open}' }}{% set espalier_mark = 1 $2%}`)
+    .replace(/\{%([-+]?)\s*endgeneration\s*([-+]?)%\}/g, `{%$1 set espalier_mark = 0 %}{{ '${close}' }}{% endif $2%}`);
 }
 
 function run(

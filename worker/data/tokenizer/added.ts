@@ -42,8 +42,8 @@ export function createAddedSplitter(
       let to = match.index + match[0].length;
       if (from < at) continue;
       if (token.single_word && (wordBefore.test(text.slice(0, from)) || wordAfter.test(text.slice(to)))) continue;
-      if (token.lstrip) from = Math.max(at, text.slice(0, from).trimEnd().length);
-      if (token.rstrip) to += text.slice(to).length - text.slice(to).trimStart().length;
+      if (token.lstrip) from -= blanksBefore.exec(text.slice(at, from))![0].length;
+      if (token.rstrip) to += blanksAfter.exec(text.slice(to))![0].length;
       between(from);
       sections.push({ piece: slice(piece, from, to), token });
       at = to;
@@ -53,5 +53,9 @@ export function createAddedSplitter(
   };
 }
 
-const wordBefore = /[\p{L}\p{M}\p{N}\p{Pc}]$/u;
-const wordAfter = /^[\p{L}\p{M}\p{N}\p{Pc}]/u;
+/** Rust's `\s`, which is not JavaScript's: with U+0085, without U+FEFF. */
+const blanksBefore = /\p{White_Space}*$/u;
+const blanksAfter = /^\p{White_Space}*/u;
+/** Rust's `\w`. */
+const wordBefore = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
+const wordAfter = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;

@@ -94,7 +94,7 @@ function parse<Schema extends z.ZodType>(schema: Schema, file: string, json: unk
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const path = issue?.path.join('.') ?? '';
-  const unsupported = issue?.code === 'invalid_union' && issue.note === 'No matching discriminator';
+  const unsupported = issue?.code === 'invalid_union' && issue.errors.length === 0;
   if (unsupported) return fail('TokenizerUnsupported', { file, feature: `${path} = ${at(json, issue.path)}` });
   return fail('TokenizerInvalid', { file, problem: `${path}: ${issue?.message ?? 'unreadable'}` });
 }

@@ -21,7 +21,7 @@ export const slice = (piece: Mapped, from: number, to: number): Mapped => ({
   ends: piece.ends?.subarray(from, to) ?? null,
 });
 
-/** Replaces the spans `[from, to)` (ascending, disjoint) by `content`; every new unit maps to the whole span. */
+/** Replaces the spans `[from, to)` (ascending, disjoint) by `content`; every new unit maps to the whole span, an inserted one to what follows. */
 export function replaceSpans(piece: Mapped, spans: readonly Span[]): Mapped {
   if (spans.length === 0) return piece;
   const added = spans.reduce((sum, span) => sum + span.content.length - (span.to - span.from), 0);
@@ -41,7 +41,9 @@ export function replaceSpans(piece: Mapped, spans: readonly Span[]): Mapped {
   for (const { from, to, content } of spans) {
     copy(from);
     const start = from < piece.text.length ? startOf(piece, from) : endOfAll(piece);
-    const end = to > from ? endOf(piece, to - 1) : start;
+    const wide = (piece.text.codePointAt(from) ?? 0) > 0xffff;
+    const last = to > from ? to - 1 : wide ? from + 1 : from;
+    const end = last < piece.text.length ? endOf(piece, last) : start;
     starts.fill(start, text.length, text.length + content.length);
     ends.fill(end, text.length, text.length + content.length);
     text += content;

@@ -68,7 +68,8 @@ function createTokenizer(file: TokenizerFile, config: TokenizerConfig): Tokenize
     eosId: idOf(config.eos_token) ?? null,
     padId: idOf(config.pad_token) ?? null,
     size: tokens.length,
-    chatTemplate: config.chat_template == null ? undefined : compileTemplate(config.chat_template, specialTokens(config)),
+    chatTemplate:
+      config.chat_template == null ? undefined : compileTemplate(config.chat_template, specialTokens(config)),
   };
 }
 

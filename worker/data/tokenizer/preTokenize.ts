@@ -53,8 +53,7 @@ export const preTokenizerSchema: z.ZodType<PreTokenizerConfig> = z.lazy(() =>
 );
 
 /** GPT-2's word pattern, which the ByteLevel pre-tokenizer applies unless told not to (tokenizers, byte_level.rs). */
-const gpt2Words =
-  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const gpt2Words = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 export function createPreTokenizer(config: PreTokenizerConfig | null): PreTokenizer {
   if (config === null) return { split: (piece) => [piece], byteLevel: false };
@@ -78,8 +77,7 @@ export function createPreTokenizer(config: PreTokenizerConfig | null): PreTokeni
         ? splitter(toRegExp({ kind: 'regex', text: gpt2Words }), 'Isolated', false)
         : (piece: Mapped) => [piece];
       return {
-        split: (piece) =>
-          words(config.add_prefix_space && !piece.text.startsWith(' ') ? prepend(piece, ' ') : piece),
+        split: (piece) => words(config.add_prefix_space && !piece.text.startsWith(' ') ? prepend(piece, ' ') : piece),
         byteLevel: true,
       };
     }
@@ -100,8 +98,7 @@ function metaspace(config: Extract<PreTokenizerConfig, { type: 'Metaspace' }>): 
     }));
     const spaced = replaceSpans(piece, spans);
     const wanted = config.prepend_scheme === 'always' || (config.prepend_scheme === 'first' && piece.base === 0);
-    const marked =
-      wanted && !spaced.text.startsWith(config.replacement) ? prepend(spaced, config.replacement) : spaced;
+    const marked = wanted && !spaced.text.startsWith(config.replacement) ? prepend(spaced, config.replacement) : spaced;
     return config.split ? words(marked) : [marked];
   };
 }
