@@ -14,4 +14,7 @@ const optionalArms = Object.fromEntries(Object.entries(methodArms).map(([name, a
   [Name in MethodName]: z.ZodOptional<(typeof methodArms)[Name]>;
 };
 
-export const method = z.strictObject(optionalArms).describe('How the base is adapted: exactly one member.');
+export const method = z.strictObject(optionalArms).meta({
+  description: 'How the base is adapted: exactly one member.',
+  examples: [{ lora: { rank: 16 } }],
+});

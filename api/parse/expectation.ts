@@ -66,9 +66,7 @@ function converted(node: SchemaNode, value: unknown, field: string): unknown {
     case 'boolean':
       return boolean(value);
     case 'string':
-      return (typeof value === 'number' || typeof value === 'boolean') && !node.pattern
-        ? String(value)
-        : date(node, value);
+      return respelled(node, value);
     case 'array':
       return value === null || value === undefined ? undefined : wrapped(node.items, value, (item) => [item]);
     case 'object':
@@ -93,22 +91,18 @@ function wrapped(node: SchemaNode | undefined, value: unknown, around: (item: un
   return only !== undefined && others.length === 0 && typeof value === 'string' ? around({ [only]: value }) : undefined;
 }
 
-const unitSeconds: Readonly<Record<string, number>> = {
-  ms: 0.001,
-  s: 1,
-  m: 60,
-  min: 60,
-  h: 3600,
-  d: 86_400,
-  w: 604_800,
-};
+const unitSeconds: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** `1h30m`, `90 min`, `2d` in seconds. */
+/** `1h30m`, `90 min`, `2 days` in seconds; a unit counts by its first letter. */
 export function durationSeconds(text: string): number | undefined {
   const compact = text.replace(/\s+/g, '').toLowerCase();
-  if (!/^(\d+(\.\d+)?(ms|s|min|m|h|d|w))+$/.test(compact)) return undefined;
-  const pieces = [...compact.matchAll(/(\d+(?:\.\d+)?)(ms|s|min|m|h|d|w)/g)];
-  return pieces.reduce((sum, [, amount, unit]) => sum + Number(amount) * unitSeconds[unit!]!, 0);
+  const piece = /(\d+(?:\.\d+)?)(ms|w(?:eeks?)?|d(?:ays?)?|h(?:ours?|rs?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)/g;
+  const pieces = [...compact.matchAll(piece)];
+  if (pieces.length === 0 || pieces.map(([whole]) => whole).join('') !== compact) return undefined;
+  return pieces.reduce(
+    (sum, [, amount, unit]) => sum + Number(amount) * unitSeconds[unit === 'ms' ? 'ms' : unit![0]!]!,
+    0,
+  );
 }
 
 function number(node: SchemaNode, value: unknown, field: string): number | undefined {
@@ -121,7 +115,7 @@ function number(node: SchemaNode, value: unknown, field: string): number | undef
 }
 
 function readNumber(text: string, field: string): number | undefined {
-  const seconds = field.endsWith('Seconds') ? durationSeconds(text) : undefined;
+  const seconds = field.includes('Seconds') ? durationSeconds(text) : undefined;
   if (seconds !== undefined) return seconds;
   const percent = /^([\d.]+)\s*%$/.exec(text);
   if (percent) return Number(percent[1]) / 100;
@@ -149,7 +143,23 @@ function quantity(value: unknown): string | undefined {
   return `${match[1]}${prefix}${match[3] ? 'i' : ''}`;
 }
 
-function date(node: SchemaNode, value: unknown): string | undefined {
-  const match = node.expected?.includes('YYYY') ? /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})/.exec(String(value)) : null;
-  return match ? `${match[1]}-${match[2]!.padStart(2, '0')}-${match[3]!.padStart(2, '0')}` : undefined;
+/** The same text as the field's pattern wants it: quoted, as a date, as a DNS label, with a scheme. */
+function respelled(node: SchemaNode, value: unknown): string | undefined {
+  if (typeof value === 'object' || value === undefined) return undefined;
+  const text = String(value);
+  const ymd = /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})/.exec(text);
+  const candidates = [
+    text,
+    ...(ymd ? [`${ymd[1]}-${ymd[2]!.padStart(2, '0')}-${ymd[3]!.padStart(2, '0')}`] : []),
+    text
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, ''),
+    `http://${text}`,
+    text.trim(),
+  ];
+  const pattern = new RegExp(node.pattern ?? '');
+  const fits = (candidate: string) =>
+    pattern.test(candidate) && candidate.length >= (node.minLength ?? 0) && candidate.length <= (node.maxLength ?? 1e9);
+  return node.pattern === undefined && typeof value === 'string' ? undefined : candidates.find(fits);
 }

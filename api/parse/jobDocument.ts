@@ -1,4 +1,14 @@
-import { type Document, isCollection, isMap, isNode, isPair, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  visit,
+} from 'yaml';
 import { flow, type PathPart, type Problem } from '../problem.js';
 import { readSetFlag } from './setFlag.js';
 
@@ -31,7 +41,15 @@ export function readJobDocument(text: string, set: readonly string[]): JobDocume
   }
 
   const syntax = documents.flatMap((each) => each.errors).map((error) => syntaxProblem(error, at(error.pos[0]), text));
-  if (syntax.some(({ fatal }) => fatal)) return { ...nothing, problems: syntax.map(({ problem }) => problem) };
+  // One broken place makes the parser stumble several times: the first word on a line is the one that helps.
+  const first = syntax.filter(
+    ({ problem }, index) => syntax.findIndex((s) => s.problem.line === problem.line) === index,
+  );
+  if (first.some(({ fatal }) => fatal)) return { ...nothing, problems: first.map(({ problem }) => problem) };
+  const dangling = danglingAliases(document).map(({ name, offset }) =>
+    whole(at(offset), `refers to *${name}, which nothing before it defines`, `define &${name} or quote the text`),
+  );
+  if (dangling.length > 0) return { ...nothing, problems: dangling };
   const problems = syntax.map(({ problem }) => problem);
   const second = documents[1];
   if (second && second.contents !== null) {
@@ -66,6 +84,16 @@ export function readJobDocument(text: string, set: readonly string[]): JobDocume
   }
 }
 
+function danglingAliases(document: Document): { name: string; offset: number }[] {
+  const found: { name: string; offset: number }[] = [];
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (!alias.resolve(document)) found.push({ name: alias.source, offset: alias.range?.[0] ?? 0 });
+    },
+  });
+  return found;
+}
+
 const plain = (document: Document): unknown => document.toJS({ maxAliasCount: 100 });
 
 const whole = (place: Place, what: string, instead: string): Problem => ({
@@ -82,7 +110,6 @@ const syntaxHelp: Readonly<Record<string, string>> = {
   BAD_INDENT: 'indent members of one mapping alike and close every bracket',
   MISSING_CHAR: 'close the quote or bracket',
   BLOCK_AS_IMPLICIT_KEY: 'put the nested mapping on its own, indented lines',
-  BAD_ALIAS: 'define the anchor (&name) before its alias (*name)',
 };
 
 function syntaxProblem(

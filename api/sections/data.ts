@@ -73,7 +73,7 @@ export const data = z
         description:
           "Today's date for chat templates that print one, so that the tokens never depend on the day of the run.",
         examples: ['2026-01-01'],
-        expected: 'a quoted date as YYYY-MM-DD',
+        expected: 'a date as YYYY-MM-DD',
       })
       .default('2026-01-01'),
   })

@@ -70,4 +70,4 @@ export const training = z
     seed: count('Seed of the adapter, the shuffles and dropout.', { min: 0, max: 4_294_967_295 }).default(0),
     evaluation: evaluation.prefault({}),
   })
-  .describe('How it is learned.');
+  .meta({ description: 'How it is learned.', examples: [{ epochs: 3 }] });
