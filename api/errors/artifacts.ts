@@ -1,4 +1,4 @@
-import { entry } from './entry.js';
+import { entry, list } from './entry.js';
 
 /** ESP-8nnn: exports and publication. */
 export const artifactErrors = {
@@ -9,5 +9,94 @@ export const artifactErrors = {
     exit: 2,
     message: ({ name }) => `the trained adapter equals its initial value (${name})`,
     remedy: () => 'raise training.learningRate or training.epochs, or check that data.supervise leaves tokens to learn',
+  }),
+  AdapterNotFinite: entry<{ tensors: readonly string[]; values: number }>({
+    code: 'ESP-8002',
+    retry: false,
+    grpc: 'FAILED_PRECONDITION',
+    exit: 2,
+    message: ({ tensors, values }) =>
+      `${values} values of the trained adapter are NaN or infinite, in ${list(tensors, 3)}`,
+    remedy: () => 'lower training.learningRate, or set training.maxGradNorm',
+  }),
+  AdapterEmpty: entry<{ name: string }>({
+    code: 'ESP-8003',
+    retry: false,
+    grpc: 'FAILED_PRECONDITION',
+    exit: 2,
+    message: ({ name }) => `the adapter has no tensors: its targets matched nothing (${name})`,
+    remedy: () => 'check method.lora.targetModules against the modules of the base',
+  }),
+  AdapterMissing: entry<{ path: string; file: string }>({
+    code: 'ESP-8004',
+    retry: false,
+    grpc: 'NOT_FOUND',
+    exit: 2,
+    message: ({ path, file }) => `no adapter at ${path}: there is no ${file}`,
+    remedy: () => 'give a folder with adapter_config.json and adapter_model.safetensors',
+  }),
+  AdapterInvalid: entry<{ path: string; what: string }>({
+    code: 'ESP-8005',
+    retry: false,
+    grpc: 'INVALID_ARGUMENT',
+    exit: 2,
+    message: ({ path, what }) => `the adapter at ${path} is not sound: ${what}`,
+    remedy: () => 'export it again with save_pretrained of the model that it was trained with',
+  }),
+  AdapterUnsupported: entry<{ path: string; feature: string; instead: string }>({
+    code: 'ESP-8006',
+    retry: false,
+    grpc: 'UNIMPLEMENTED',
+    exit: 2,
+    message: ({ path, feature }) => `the adapter at ${path} uses ${feature}, which Espalier does not run`,
+    remedy: ({ instead }) => instead,
+  }),
+  AdapterMismatch: entry<{ path: string; modules: readonly string[]; why: string }>({
+    code: 'ESP-8007',
+    retry: false,
+    grpc: 'INVALID_ARGUMENT',
+    exit: 2,
+    message: ({ path, modules, why }) => `the adapter at ${path} does not fit this base: ${why} (${list(modules, 3)})`,
+    remedy: () => 'give the base that the adapter was trained on: base_model_name_or_path in adapter_config.json',
+  }),
+  ExportBroken: entry<{ path: string; what: string }>({
+    code: 'ESP-8008',
+    retry: false,
+    grpc: 'DATA_LOSS',
+    exit: 3,
+    message: ({ path, what }) => `reading back ${path} showed that it was not written as it should be: ${what}`,
+    remedy: () => 'check the disk, then start the job again: it goes on where it was',
+  }),
+  DestinationTaken: entry<{ url: string; what: string; found: string; ours: string }>({
+    code: 'ESP-8009',
+    retry: false,
+    grpc: 'ALREADY_EXISTS',
+    exit: 2,
+    message: ({ url, what, found, ours }) => `${url} is taken: its ${what} is ${found}, ours is ${ours}`,
+    remedy: () => 'choose another output.destination; what is published is never overwritten',
+  }),
+  PublishedWithout: entry<{ url: string; files: readonly string[] }>({
+    code: 'ESP-8010',
+    retry: false,
+    grpc: 'ALREADY_EXISTS',
+    exit: 2,
+    message: ({ url, files }) => `this adapter is already published at ${url}, but without ${list(files, 3)}`,
+    remedy: () => 'choose another output.destination for the additional files',
+  }),
+  PublicationMissing: entry<{ url: string }>({
+    code: 'ESP-8011',
+    retry: false,
+    grpc: 'NOT_FOUND',
+    exit: 3,
+    message: ({ url }) => `nothing is published at ${url}`,
+    remedy: () => 'run the job to its end, or correct the destination',
+  }),
+  PublicationBroken: entry<{ url: string; what: string }>({
+    code: 'ESP-8012',
+    retry: false,
+    grpc: 'DATA_LOSS',
+    exit: 3,
+    message: ({ url, what }) => `what is published at ${url} is damaged: ${what}`,
+    remedy: () => 'somebody changed it after publication, or the store lost it: publish to another destination',
   }),
 };
