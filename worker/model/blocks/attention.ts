@@ -1,4 +1,4 @@
-import type { Value } from '../../engine/ir/graph.js';
+import type { Dim, Value } from '../../engine/ir/graph.js';
 import type { Forward } from './forward.js';
 import { headNorm, norm } from './norm.js';
 
@@ -23,7 +23,7 @@ export function attentionBlock(f: Forward, layer: number, x: Value): Value {
 }
 
 /** [batch, tokens, heads * headDim] */
-const inHeads = ({ batch, tokens, spec }: Forward, heads: number): readonly number[] => [
+const inHeads = ({ batch, tokens, spec }: Forward, heads: number): readonly Dim[] => [
   batch,
   tokens,
   heads * spec.headDim,

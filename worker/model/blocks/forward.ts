@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../engine/ir/builder.js';
-import type { Value } from '../../engine/ir/graph.js';
+import type { Dim, Value } from '../../engine/ir/graph.js';
 import type { ModelSpec } from '../spec.js';
 
 /** What the blocks of a decoder share while one forward graph is built. Rows are tokens: N = batch * tokens. */
@@ -7,7 +7,7 @@ export interface Forward {
   readonly b: GraphBuilder;
   readonly spec: ModelSpec;
   /** A number, or the name of a size known when the graph runs. */
-  readonly batch: number;
+  readonly batch: Dim;
   readonly tokens: number;
   /** The frozen tensor of that Hugging Face name. */
   weight(name: string): Value;

@@ -7,7 +7,7 @@ export const norm = (f: Forward, name: string, x: Value): Value =>
 
 /** RMS norm per head (Qwen3's q_norm and k_norm): `x [N, heads * headDim]`, one scale `[headDim]` for all heads. */
 export function headNorm(f: Forward, name: string, x: Value, heads: number): Value {
-  const rows = x.shape[0] as number;
-  const perHead = f.b.reshape(x, [rows * heads, f.spec.headDim]);
+  const rows = x.shape[0]!;
+  const perHead = f.b.reshape(x, [rows, heads, f.spec.headDim]);
   return f.b.reshape(norm(f, name, perHead), [rows, heads * f.spec.headDim]);
 }

@@ -1,15 +1,11 @@
 import { dropoutInputs, dropoutMaskFor } from '../../adapter/dropout.js';
 import { sitesOf } from '../../adapter/sites.js';
 import type { MicroBatch, MicroBatchShape } from '../../engine/engine.js';
+import type { Feed } from '../../engine/session.js';
 import type { RecipeMethod } from '../../recipe/recipe.js';
 import { type RopeTable, ropeDependsOnLength, ropeTable } from '../blocks/rope.js';
 import type { ModelSpec } from '../spec.js';
 
-/** One tensor for a graph input. */
-export interface Feed {
-  readonly data: Float32Array | Int32Array | BigInt64Array;
-  readonly shape: readonly number[];
-}
 export type Feeds = Readonly<Record<string, Feed>>;
 
 export const headChunks = ({ rows, tokens }: MicroBatchShape, headChunk: number): number =>
@@ -26,15 +22,12 @@ export function createMicroBatchFeeds(
   const masks = dropout ? dropoutInputs(dropout.method, sitesOf(spec)) : [];
   return (batch) => ({
     ...positioned(batch),
-    documents: { data: batch.documents, shape: [shape.rows, shape.tokens] },
+    documents: { dtype: 'int32', data: batch.documents, shape: [shape.rows, shape.tokens] },
     ...headFeeds(batch, headChunk),
     ...Object.fromEntries(
       masks.map((mask) => [
         mask.name,
-        {
-          data: dropoutMaskFor(mask, batch, dropout!.method, dropout!.seed),
-          shape: [shape.rows * shape.tokens, mask.width],
-        },
+        float32(dropoutMaskFor(mask, batch, dropout!.method, dropout!.seed), [shape.rows * shape.tokens, mask.width]),
       ]),
     ),
   });
@@ -52,10 +45,10 @@ export function createPositionFeeds(
   return ({ ids, positions }) => {
     const { cos, sin } = tableOf(positions);
     return {
-      ids: { data: toInt64(ids), shape: [rows * tokens] },
-      positions: { data: toInt64(positions), shape: [rows, tokens] },
-      rope_cos: { data: cos, shape: tableShape },
-      rope_sin: { data: sin, shape: tableShape },
+      ids: int64(toInt64(ids), [rows * tokens]),
+      positions: int64(toInt64(positions), [rows, tokens]),
+      rope_cos: float32(cos, tableShape),
+      rope_sin: float32(sin, tableShape),
     };
   };
 }
@@ -78,14 +71,16 @@ function headFeeds({ shape, labels, weights }: MicroBatch, headChunk: number): F
       chunkLabels[place] = BigInt(labels[position]!);
       chunkWeights[place] = weights[position]!;
     });
-    feeds[`head_index_${chunk}`] = { data: index, shape: [size] };
-    feeds[`head_inverse_${chunk}`] = { data: inverse, shape: [tokens] };
-    feeds[`head_labels_${chunk}`] = { data: chunkLabels, shape: [size] };
-    feeds[`head_weights_${chunk}`] = { data: chunkWeights, shape: [size] };
+    feeds[`head_index_${chunk}`] = int64(index, [size]);
+    feeds[`head_inverse_${chunk}`] = int64(inverse, [tokens]);
+    feeds[`head_labels_${chunk}`] = int64(chunkLabels, [size]);
+    feeds[`head_weights_${chunk}`] = float32(chunkWeights, [size]);
   }
   return feeds;
 }
 
+export const float32 = (data: Float32Array, shape: readonly number[]): Feed => ({ dtype: 'float32', data, shape });
+export const int64 = (data: BigInt64Array, shape: readonly number[]): Feed => ({ dtype: 'int64', data, shape });
 export const toInt64 = (values: Int32Array): BigInt64Array => BigInt64Array.from(values, (value) => BigInt(value));
 
 const constantly =
