@@ -51,6 +51,14 @@ export const recipeErrors = {
     message: ({ step, inARow }) => `the gradients of ${inARow} steps in a row, up to step ${step}, are not finite`,
     remedy: () => 'lower training.learningRate or training.maxGradNorm, or add warm-up steps',
   }),
+  StepPassed: entry<{ step: number; present: number }>({
+    code: 'ESP-4102',
+    retry: false,
+    grpc: 'ABORTED',
+    exit: 70,
+    message: ({ step, present }) => `step ${step} was asked for, the state is that of step ${present}`,
+    remedy: () => 'this is a fault of Espalier: please report it with the log',
+  }),
   StateCorrupt: entry<{ sizeBytes: number }>({
     code: 'ESP-4501',
     retry: true,
@@ -124,5 +132,21 @@ export const recipeErrors = {
     message: ({ tokens, maxPositions }) =>
       `sequences of ${tokens} tokens are longer than the ${maxPositions} positions that the base was trained with`,
     remedy: ({ maxPositions }) => `set data.maxTokens to ${maxPositions} or less`,
+  }),
+  CheckpointDamaged: entry<{ url: string; step: number; reason: string }>({
+    code: 'ESP-4503',
+    retry: false,
+    grpc: 'DATA_LOSS',
+    exit: 3,
+    message: ({ url, step, reason }) => `the checkpoint of step ${step} at ${url} is passed over: ${reason}`,
+    remedy: () => 'nothing is lost but the steps since the checkpoint before it; check the store if it happens again',
+  }),
+  CheckpointDiverged: entry<{ url: string; shard: number }>({
+    code: 'ESP-4504',
+    retry: false,
+    grpc: 'DATA_LOSS',
+    exit: 70,
+    message: ({ url, shard }) => `two workers wrote different bytes for shard ${shard} of the checkpoint at ${url}`,
+    remedy: () => 'one of the machines computes wrongly or runs other kernels; compare their fingerprints',
   }),
 };

@@ -36,6 +36,7 @@ test('buckets pad little, are few, and take the longest sequence', () => {
 test('tokens.bin holds every sequence and gives it back', () => {
   const sequences = [aSequence(5), aSequence(1), aSequence(9, { supervised: 3 })];
   assert.deepEqual(decodeTokens(encodeTokens(sequences)), sequences);
+  assert.deepEqual(decodeTokens(Buffer.from(encodeTokens(sequences))), sequences);
   assert.deepEqual(decodeTokens(encodeTokens([])), []);
   assert.deepEqual(sequences.map(supervisedIn), [4, 0, 3]);
 });

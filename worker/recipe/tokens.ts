@@ -25,7 +25,7 @@ export function encodeTokens(sequences: readonly Sequence[]): Uint8Array {
 
 /** The sequences again, as views of one copy of `bytes`. */
 export function decodeTokens(bytes: Uint8Array): readonly Sequence[] {
-  const words = new Int32Array(bytes.slice().buffer, 0, bytes.length >> 2);
+  const words = new Int32Array(new Uint8Array(bytes).buffer, 0, bytes.length >> 2);
   const count = words[1] ?? -1;
   if (words[0] !== magic || count < 0 || 2 + count > words.length) fail('TokensCorrupt', { sizeBytes: bytes.length });
   const lengths = words.subarray(2, 2 + count);
