@@ -34,14 +34,16 @@ export const engineErrors = {
     grpc: 'INTERNAL',
     exit: 70,
     message: ({ what, reason }) => `ONNX Runtime could not ${what}: ${reason}`,
-    remedy: () => 'check free memory and that the base files did not change while they were in use; else report it with the log',
+    remedy: () =>
+      'check free memory and that the base files did not change while they were in use; else report it with the log',
   }),
   DenormalsFlushed: entry<{ where: string }>({
     code: 'ESP-5005',
     retry: false,
     grpc: 'FAILED_PRECONDITION',
     exit: 3,
-    message: ({ where }) => `${where} rounds denormal numbers to zero here, so its results would differ from other machines`,
+    message: ({ where }) =>
+      `${where} rounds denormal numbers to zero here, so its results would differ from other machines`,
     remedy: () => 'start the process without a library or setting that switches the CPU to flush-to-zero',
   }),
   EngineStopped: entry<{ reason: string }>({
@@ -50,6 +52,15 @@ export const engineErrors = {
     grpc: 'UNAVAILABLE',
     exit: 3,
     message: ({ reason }) => `an engine thread stopped: ${reason}`,
-    remedy: () => 'look for memory pressure on the machine; the run goes on from its last checkpoint when started again',
+    remedy: () =>
+      'look for memory pressure on the machine; the run goes on from its last checkpoint when started again',
+  }),
+  PromptInvalid: entry<{ index: number; reason: string }>({
+    code: 'ESP-5101',
+    retry: false,
+    grpc: 'INVALID_ARGUMENT',
+    exit: 2,
+    message: ({ index, reason }) => `prompt ${index + 1} cannot be continued: ${reason}`,
+    remedy: () => "give at least one token, and make the tokens with the base's own tokenizer",
   }),
 };
