@@ -1,0 +1,19 @@
+// Original file: proto/espalier/v1/exchange.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface HelloInput {
+  'protocolVersion'?: (number);
+  'recipeHash'?: (string);
+  'numericsVersion'?: (number);
+  'member'?: (string);
+  'view'?: (number | string | Long);
+}
+
+export interface Hello {
+  'protocolVersion': (number);
+  'recipeHash': (string);
+  'numericsVersion': (number);
+  'member': (string);
+  'view': (number);
+}

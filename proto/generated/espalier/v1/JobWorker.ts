@@ -1,0 +1,17 @@
+// Original file: proto/espalier/v1/query.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface JobWorkerInput {
+  'id'?: (string);
+  'node'?: (string);
+  'joined'?: (boolean);
+  'heardMs'?: (number | string | Long);
+}
+
+export interface JobWorker {
+  'id': (string);
+  'node': (string);
+  'joined': (boolean);
+  'heardMs': (number);
+}

@@ -1,0 +1,152 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type EventEmitter, once } from 'node:events';
+import type { Writable } from 'node:stream';
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { fail } from '../api/errors.js';
+import { toWire } from './errors.js';
+import type { Protos } from './load.js';
+import { methodKinds } from './services.js';
+import type { Context, Listening, ListenOptions, ServedService } from './transport.js';
+
+type Call =
+  | ServerUnaryCall<object, object>
+  | ServerReadableStream<object, object>
+  | ServerWritableStream<object, object>
+  | ServerDuplexStream<object, object>;
+type AnyHandler = (request: unknown, context: Context) => unknown;
+type Adapter = (handler: AnyHandler, protos: Protos, options: ListenOptions) => unknown;
+
+/** One chunk and its header; anything longer is refused by gRPC itself. */
+export const maxMessageBytes = 2 * 2 ** 20;
+
+/** gRPC's side of `Transport.listen`: the only code that meets grpc-js server callbacks. */
+export async function serve(
+  protos: Protos,
+  services: readonly ServedService[],
+  options: ListenOptions,
+): Promise<Listening> {
+  const server = new Server({
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 5_000,
+  });
+  for (const { name, handlers } of services) {
+    const kinds = methodKinds[name] as Readonly<Record<string, keyof typeof adapters>>;
+    const implementation: Record<string, unknown> = {};
+    const definition: Record<string, object> = {};
+    for (const [method, handler] of Object.entries(handlers as Record<string, AnyHandler>)) {
+      definition[method] = protos.method(name, method);
+      implementation[method] = (adapters[kinds[method]!] as Adapter)(guarded(handler, options), protos, options);
+    }
+    server.addService(definition as never, implementation as UntypedServiceImplementation);
+  }
+  const credentials = options.tls
+    ? ServerCredentials.createSsl(
+        options.tls.authority,
+        [{ cert_chain: options.tls.certificate, private_key: options.tls.key }],
+        true,
+      )
+    : ServerCredentials.createInsecure();
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(options.address, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+  });
+  const address = options.address.startsWith('unix:') ? options.address : options.address.replace(/:\d+$/, `:${port}`);
+  return {
+    address,
+    close: async () => {
+      server.forceShutdown();
+    },
+  };
+}
+
+/** Four short adapters, one per shape of call. */
+const adapters = {
+  unary:
+    (handler: AnyHandler, protos: Protos, { log }: ListenOptions) =>
+    (call: ServerUnaryCall<object, object>, answer: sendUnaryData<object>) => {
+      (handler(call.request, contextOf(call)) as Promise<object>).then(
+        (reply) => answer(null, reply),
+        (error: unknown) => answer(grpcError(protos, error, log)),
+      );
+    },
+  clientStream:
+    (handler: AnyHandler, protos: Protos, { log }: ListenOptions) =>
+    (call: ServerReadableStream<object, object>, answer: sendUnaryData<object>) => {
+      (handler(call, contextOf(call)) as Promise<object>).then(
+        (reply) => answer(null, reply),
+        (error: unknown) => answer(grpcError(protos, error, log)),
+      );
+    },
+  serverStream:
+    (handler: AnyHandler, protos: Protos, { log }: ListenOptions) =>
+    (call: ServerWritableStream<object, object>) => {
+      const context = contextOf(call);
+      pump(() => handler(call.request, context) as AsyncIterable<object>, call, context.signal).catch(
+        (error: unknown) => call.emit('error', grpcError(protos, error, log)),
+      );
+    },
+  bidi:
+    (handler: AnyHandler, protos: Protos, { log }: ListenOptions) =>
+    (call: ServerDuplexStream<object, object>) => {
+      const context = contextOf(call);
+      pump(() => handler(call, context) as AsyncIterable<object>, call, context.signal).catch((error: unknown) =>
+        call.emit('error', grpcError(protos, error, log)),
+      );
+    },
+};
+
+/** Writes replies as fast as the reader takes them, and no faster. */
+async function pump(replies: () => AsyncIterable<object>, call: Writable, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const reply of replies()) if (!call.write(reply)) await once(call, 'drain', { signal });
+  } catch (error) {
+    // The caller is gone: nobody is left to hear of it.
+    if (signal.aborted) return;
+    throw error;
+  }
+  call.end();
+}
+
+function contextOf(call: Call): Context {
+  const abort = new AbortController();
+  (call as EventEmitter).on('cancelled', () => abort.abort(new DOMException('the caller is gone', 'AbortError')));
+  if (call.cancelled) abort.abort(new DOMException('the caller is gone', 'AbortError'));
+  const entries = Object.entries(call.metadata.getMap()).map(([key, value]) => [key, String(value)] as const);
+  return { signal: abort.signal, metadata: new Map(entries) };
+}
+
+/** Lets only calls with the job's token through. */
+export function guarded(handler: AnyHandler, { token, address }: ListenOptions): AnyHandler {
+  const expected = Buffer.from(`Bearer ${token}`);
+  return (request, context) => {
+    const given = Buffer.from(context.metadata.get('authorization') ?? '');
+    const known = given.length === expected.length && timingSafeEqual(given, expected);
+    if (known) return handler(request, context);
+    const refuse = async () => fail('TokenRejected', { address });
+    const refused = refuse();
+    // The same refusal for both shapes of reply: a promise, and a stream that fails at once.
+    refused.catch(() => {});
+    return Object.assign(refused, {
+      async *[Symbol.asyncIterator]() {
+        yield await refused;
+      },
+    });
+  };
+}
+
+function grpcError(protos: Protos, error: unknown, log: ListenOptions['log']) {
+  const { code, details, bin } = toWire(protos, error, log);
+  const metadata = new Metadata();
+  if (bin) metadata.set('grpc-status-details-bin', bin);
+  return { name: 'Error', message: details, code, details, metadata };
+}

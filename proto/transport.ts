@@ -1,0 +1,107 @@
+import type { Logger } from '../common/log.js';
+import type { ServiceName, Services } from './services.js';
+
+/** A call's shape; `In` types may leave fields out, the others have every default filled in. */
+export interface Unary<QIn, Q, RIn, R> {
+  readonly kind: 'unary';
+  readonly types?: [QIn, Q, RIn, R];
+}
+export interface ServerStream<QIn, Q, RIn, R> {
+  readonly kind: 'serverStream';
+  readonly types?: [QIn, Q, RIn, R];
+}
+export interface ClientStream<QIn, Q, RIn, R> {
+  readonly kind: 'clientStream';
+  readonly types?: [QIn, Q, RIn, R];
+}
+export interface Bidi<QIn, Q, RIn, R> {
+  readonly kind: 'bidi';
+  readonly types?: [QIn, Q, RIn, R];
+}
+
+/** What a handler knows beside the request. */
+export interface Context {
+  /** Aborted when the caller cancels, disappears or its deadline passes. */
+  readonly signal: AbortSignal;
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+export type Handler<M> =
+  M extends Unary<infer _QIn, infer Q, infer RIn, infer _R>
+    ? (request: Q, context: Context) => Promise<RIn>
+    : M extends ServerStream<infer _QIn, infer Q, infer RIn, infer _R>
+      ? (request: Q, context: Context) => AsyncIterable<RIn>
+      : M extends ClientStream<infer _QIn, infer Q, infer RIn, infer _R>
+        ? (requests: AsyncIterable<Q>, context: Context) => Promise<RIn>
+        : M extends Bidi<infer _QIn, infer Q, infer RIn, infer _R>
+          ? (requests: AsyncIterable<Q>, context: Context) => AsyncIterable<RIn>
+          : never;
+
+export type Handlers<S extends ServiceName> = { readonly [M in keyof Services[S]]: Handler<Services[S][M]> };
+
+export type Method<M> =
+  M extends Unary<infer QIn, infer _Q, infer _RIn, infer R>
+    ? (request: QIn, options?: CallOptions) => Promise<R>
+    : M extends ServerStream<infer QIn, infer _Q, infer _RIn, infer R>
+      ? (request: QIn, options?: CallOptions) => AsyncIterable<R>
+      : M extends ClientStream<infer QIn, infer _Q, infer _RIn, infer R>
+        ? (requests: AsyncIterable<QIn>, options?: CallOptions) => Promise<R>
+        : M extends Bidi<infer QIn, infer _Q, infer _RIn, infer R>
+          ? (requests: AsyncIterable<QIn>, options?: CallOptions) => AsyncIterable<R>
+          : never;
+
+export type Client<S extends ServiceName> = { readonly [M in keyof Services[S]]: Method<Services[S][M]> };
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** From now to the end of the whole call; none for a call that lives as long as the connection. */
+  readonly timeoutMs?: number;
+}
+
+/** A service with its handlers; see `service`. */
+export interface ServedService {
+  readonly name: ServiceName;
+  readonly handlers: object;
+}
+
+export const service = <S extends ServiceName>(name: S, handlers: Handlers<S>): ServedService => ({ name, handlers });
+
+export interface Tls {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+  /** Whom to trust. A server with it asks clients for a certificate. */
+  readonly authority: Buffer;
+}
+
+export interface ListenOptions {
+  /** `host:port` (port 0 = any free one) or `unix:/path`. */
+  readonly address: string;
+  /** Calls without it are refused. */
+  readonly token: string;
+  readonly log: Logger;
+  readonly tls?: Tls;
+}
+
+export interface ConnectOptions {
+  readonly token: string;
+  readonly tls?: Tls;
+}
+
+/** How processes reach each other: gRPC, or memory in tests and for one process. */
+export interface Transport {
+  listen(services: readonly ServedService[], options: ListenOptions): Promise<Listening>;
+  /** No traffic yet: the first call connects. */
+  connect(address: string, options: ConnectOptions): Connection;
+}
+
+export interface Listening {
+  /** With the real port. */
+  readonly address: string;
+  /** Ends every call under way. */
+  close(): Promise<void>;
+}
+
+export interface Connection {
+  client<S extends ServiceName>(name: S): Client<S>;
+  close(): void;
+}
