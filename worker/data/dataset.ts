@@ -20,6 +20,8 @@ export interface DataOptions {
   readonly supervise: Supervise;
   /** Which side of a chat row longer than `maxTokens` is cut, or `drop` to leave the row out. */
   readonly truncation: Truncation;
+  /** Lengths that sequences are padded to, ascending; `defaultBuckets(maxTokens)` when absent. Only the report reads them. */
+  readonly buckets?: readonly number[] | undefined;
   readonly seed: number;
   /** What `strftime_now` of a chat template returns, `YYYY-MM-DD`. */
   readonly templateDate: string;
@@ -34,7 +36,7 @@ export type Truncation = 'end' | 'start' | 'drop';
 
 export interface DataDeps {
   readonly tokenizer: Tokenizer;
-  /** Opens a source's bytes; throws `DataMissing` when there is none. See `openLocal`. */
+  /** Opens a source's bytes; throws `DataMissing` when there is none. See `createOpener`. */
   readonly open: OpenSource;
   readonly signal: AbortSignal;
 }

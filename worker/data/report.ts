@@ -17,6 +17,8 @@ export interface DataReport {
   readonly supervise: Supervise;
   /** Turns whose first supervised token also holds characters of the prompt (the tokenizer merged across the boundary). */
   readonly mergedBoundaries: number;
+  /** Supervised turns that no special token ends: the model does not learn from them where to stop. */
+  readonly unendedTurns: number;
   /** Rows equal to an earlier row of the same split; kept and trained on. */
   readonly duplicates: { readonly train: RowsNamed; readonly evaluation: RowsNamed };
   /** Evaluation rows that are also training rows, and those that only share everything before the last answer. */
@@ -38,14 +40,17 @@ export interface SourceReport {
 }
 
 export interface SplitReport {
+  /** Used rows. */
   readonly rows: number;
+  /** Rows, or pieces of long texts. */
+  readonly documents: number;
   readonly sequences: number;
   readonly tokens: number;
   readonly supervisedTokens: number;
-  /** Documents per length in tokens, upper bounds in `buckets` order. */
+  /** Documents per length in tokens, by bucket. */
   readonly lengths: readonly { readonly upTo: number; readonly documents: number }[];
   readonly longest: number;
-  /** Tokens divided by sequences times maxTokens (packed) or by their buckets (unpacked); 1 = no padding. */
+  /** Tokens divided by the sum of the sequences' buckets; 1 = no padding. */
   readonly packingEfficiency: number;
 }
 
