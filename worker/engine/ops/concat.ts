@@ -43,6 +43,7 @@ export const concat = defineOp<{ readonly axis: number }>({
   emit: ({ e, inputs, outputs, attributes: { axis } }) => {
     e.node('Concat', inputs, { attributes: { axis: int(axis) }, outputs });
   },
+  cheap: true,
   cases: [
     {
       inputs: [

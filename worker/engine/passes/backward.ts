@@ -23,6 +23,7 @@ export function backward(
   wanted: readonly Value[],
 ): ReadonlyMap<Value, Value> {
   const onPath = dependents(graph, wanted);
+  const isWanted = new Set(wanted);
   const pending = new Map<Value, Contribution[]>();
   const contribute = (value: Value, contribution: Contribution): void => {
     if (contribution !== null) pending.set(value, [...(pending.get(value) ?? []), contribution]);
@@ -37,6 +38,8 @@ export function backward(
     node.inputs.forEach((input, i) => {
       if (needs[i]) contribute(input!, contributions[i] ?? null);
     });
+    // A wanted gradient is added up at once: left for later, it would keep the activations it is made of.
+    for (const input of node.inputs) if (input && isWanted.has(input)) sumOf(b, input, pending);
   }
   return new Map(wanted.map((value) => [value, sumOf(b, value, pending) ?? zerosLike(b, value)]));
 }
