@@ -1,4 +1,4 @@
-import { bfloat16ToFloat32, float16ToFloat32, float16ToNumber } from '../safetensors/half.js';
+import { bfloat16ToFloat32, float16ToFloat32, float16Values } from '../safetensors/half.js';
 import { type TensorType, tensorTypes } from './format.js';
 
 /**
@@ -15,14 +15,14 @@ const dequantisers: Record<TensorType, (raw: Uint8Array<ArrayBuffer>) => Float32
   F16: (raw) => float16ToFloat32(new Uint16Array(aligned(raw, 2).buffer)),
   BF16: (raw) => bfloat16ToFloat32(new Uint16Array(aligned(raw, 2).buffer)),
   Q8_0: (raw) =>
-    blocks(raw, tensorTypes.Q8_0.bytes, (at, out, to) => {
-      const d = float16ToNumber(raw[at]! | (raw[at + 1]! << 8));
+    blocks(raw, tensorTypes.Q8_0.bytes, (at, out, to, half) => {
+      const d = half[raw[at]! | (raw[at + 1]! << 8)]!;
       for (let index = 0; index < 32; index++) out[to + index] = ((raw[at + 2 + index]! << 24) >> 24) * d;
     }),
   // The low nibbles are elements 0 to 15, the high ones 16 to 31.
   Q4_0: (raw) =>
-    blocks(raw, tensorTypes.Q4_0.bytes, (at, out, to) => {
-      const d = float16ToNumber(raw[at]! | (raw[at + 1]! << 8));
+    blocks(raw, tensorTypes.Q4_0.bytes, (at, out, to, half) => {
+      const d = half[raw[at]! | (raw[at + 1]! << 8)]!;
       for (let index = 0; index < 16; index++) {
         const pair = raw[at + 2 + index]!;
         out[to + index] = ((pair & 15) - 8) * d;
@@ -30,9 +30,9 @@ const dequantisers: Record<TensorType, (raw: Uint8Array<ArrayBuffer>) => Float32
       }
     }),
   Q4_1: (raw) =>
-    blocks(raw, tensorTypes.Q4_1.bytes, (at, out, to) => {
-      const d = float16ToNumber(raw[at]! | (raw[at + 1]! << 8));
-      const m = float16ToNumber(raw[at + 2]! | (raw[at + 3]! << 8));
+    blocks(raw, tensorTypes.Q4_1.bytes, (at, out, to, half) => {
+      const d = half[raw[at]! | (raw[at + 1]! << 8)]!;
+      const m = half[raw[at + 2]! | (raw[at + 3]! << 8)]!;
       for (let index = 0; index < 16; index++) {
         const pair = raw[at + 4 + index]!;
         out[to + index] = (pair & 15) * d + m;
@@ -44,11 +44,12 @@ const dequantisers: Record<TensorType, (raw: Uint8Array<ArrayBuffer>) => Float32
 function blocks(
   raw: Uint8Array,
   blockBytes: number,
-  decode: (at: number, out: Float32Array, to: number) => void,
+  decode: (at: number, out: Float32Array, to: number, half: Float32Array) => void,
 ): Float32Array<ArrayBuffer> {
   const count = raw.byteLength / blockBytes;
   const out = new Float32Array(count * 32);
-  for (let block = 0; block < count; block++) decode(block * blockBytes, out, block * 32);
+  const half = float16Values();
+  for (let block = 0; block < count; block++) decode(block * blockBytes, out, block * 32, half);
   return out;
 }
 

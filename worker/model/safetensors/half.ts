@@ -1,5 +1,5 @@
 /** float32 words of every binary16: 65,536 entries, made once per caller that converts much. */
-function float16Words(): Uint32Array {
+function float16Words(): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(65_536);
   for (let half = 0; half < 65_536; half++) words[half] = float16Word(half);
   return words;
@@ -18,10 +18,8 @@ function float16Word(half: number): number {
   return (sign | ((leading + 103) << 23) | ((fraction << (23 - leading)) & 0x7f_ffff)) >>> 0;
 }
 
-/** The value of one binary16. */
-export function float16ToNumber(half: number): number {
-  return new Float32Array(new Uint32Array([float16Word(half)]).buffer)[0]!;
-}
+/** The value of every binary16, for decoders that meet single ones in the middle of other data. */
+export const float16Values = (): Float32Array => new Float32Array(float16Words().buffer);
 
 export function float16ToFloat32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   const table = float16Words();
