@@ -52,12 +52,12 @@ export function createDirectoryStore(folder: string, { clock = systemClock }: { 
         try {
           const etag = await writeDurably(temporary, body, signal);
           if (ifAbsent) {
-            const placed = await inParent(path, () => linkIfAbsent(temporary, path));
+            const placed = await inParent(key, path, () => linkIfAbsent(temporary, path));
             if (!placed) return (await statFile(path)) ? 'exists' : refuseFolder(key);
           } else {
             const placed = await lock.hold(async () => {
               if (ifMatch !== undefined && (await describe(key, signal))?.etag !== ifMatch) return false;
-              await inParent(path, () => rename(temporary, path));
+              await inParent(key, path, () => rename(temporary, path));
               return true;
             }, signal);
             if (!placed) return 'changed';
@@ -166,14 +166,18 @@ const refuseFolder = (key: string): never =>
   fail('KeyInvalid', { key, reason: 'objects lie below it, and a folder cannot be an object too' });
 
 /** Runs `place` with the parent folder there; a concurrent `remove` may take the empty folder away in between. */
-async function inParent<T>(path: string, place: () => Promise<T>): Promise<T> {
+async function inParent<T>(key: string, path: string, place: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
-    const created = await mkdir(dirname(path), { recursive: true });
-    if (created) await syncFolder(dirname(created));
     try {
+      const created = await mkdir(dirname(path), { recursive: true });
+      if (created) await syncFolder(dirname(created));
       return await place();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 9) throw error;
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (code === 'EISDIR' || code === 'ENOTEMPTY') refuseFolder(key);
+      if (code === 'ENOTDIR' || code === 'EEXIST')
+        fail('KeyInvalid', { key, reason: 'a part of it is an object, and an object cannot be a folder too' });
+      if (code !== 'ENOENT' || attempt === 9) throw error;
     }
   }
 }

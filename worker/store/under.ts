@@ -7,8 +7,8 @@ export function storeUnder(store: Store, prefix: string): Store {
   const root = `${checkKey(prefix)}/`;
   const full = (key: string) => root + checkKey(key);
   return {
-    read: (key, options) => store.read(full(key), options),
-    write: (key, body, options) => store.write(full(key), body, options),
+    read: async (key, options) => store.read(full(key), options),
+    write: async (key, body, options) => store.write(full(key), body, options),
     stat: async (key, options) => {
       const found = await store.stat(full(key), options);
       return found && { ...found, key };
@@ -17,7 +17,7 @@ export function storeUnder(store: Store, prefix: string): Store {
       for await (const object of store.list(root + part, options))
         yield { ...object, key: object.key.slice(root.length) };
     },
-    remove: (key, options) => store.remove(full(key), options),
+    remove: async (key, options) => store.remove(full(key), options),
     url: (key) => store.url(root + key),
   };
 }

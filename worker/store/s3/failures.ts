@@ -36,6 +36,8 @@ const rejected = new Set([
   'SignatureDoesNotMatch',
   'ExpiredToken',
   'InvalidToken',
+  // versitygw's word for an unknown access key, with status 404.
+  'XAdminUserNotFound',
 ]);
 const transient = new Set([
   'SlowDown',
@@ -66,7 +68,8 @@ export function describeFailure(cause: unknown, call: Call): Failure {
       | 'ClockSkewed'
       | 'StoreUnreachable'
       | 'RegionWrong'
-      | 'ConnectionInvalid',
+      | 'ConnectionInvalid'
+      | 'DiskFull',
   >(
     name: Name,
     facts: Facts<Name>,
@@ -87,7 +90,8 @@ export function describeFailure(cause: unknown, call: Call): Failure {
   if (transient.has(code)) return say('StoreFailed', { url, operation, status: status ?? 0, why }, true);
   if (rejected.has(code) || status === 401 || status === 403)
     return say('CredentialsRejected', { url, operation, why });
-  if (status === 404) return say('ObjectMissing', { url });
+  if (status === 404 && (code === 'NoSuchKey' || code === 'NotFound')) return say('ObjectMissing', { url });
+  if (status === 507) return say('DiskFull', { path: url, what: 'an object' });
   if (status !== undefined)
     return say('StoreFailed', { url, operation, status, why }, status >= 500 || status === 429 || status === 409);
   if (code === 'CredentialsProviderError' || code === 'TokenProviderError')

@@ -2,7 +2,6 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
-  HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3';
@@ -13,7 +12,7 @@ import type { Connection } from '../connection.js';
 import { checkKey } from '../key.js';
 import type { ReadOptions, Store, StoredObject } from '../store.js';
 import { createS3Client } from './client.js';
-import { type Call, describeFailure, statusOf } from './failures.js';
+import { type Call, codeOf, describeFailure, statusOf } from './failures.js';
 import { type RetryDeps, retrying } from './retrying.js';
 import { sending, upload } from './upload.js';
 
@@ -35,16 +34,15 @@ export function createS3Store({ bucket, connection, clock, random }: S3StoreDeps
   });
   let bucketSeen = false;
 
-  /** A HEAD answers 404 without a body, for a missing bucket too: ask once whether the bucket is there. */
+  /** A HEAD answers 404 without a body, for a missing bucket or user too: a listing, asked once, says which it is. */
   async function checkBucket(key: string, signal?: AbortSignal): Promise<void> {
     if (bucketSeen) return;
-    await retrying(call('look at the bucket of', key), deps, signal, async () => {
+    await retrying(call('look at', key), deps, signal, async () => {
       try {
-        await client.send(new HeadBucketCommand({ Bucket: bucket }), sending(signal));
+        await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: key, MaxKeys: 1 }), sending(signal));
       } catch (error) {
-        if (statusOf(error) === 404) fail('BucketMissing', { url: url(key), bucket });
-        // Without the right to look at the bucket the objects may still be allowed.
-        if (statusOf(error) !== 403) throw error;
+        // Without the right to list, the objects may still be allowed.
+        if (codeOf(error) !== 'AccessDenied') throw error;
       }
     });
     bucketSeen = true;

@@ -1,0 +1,76 @@
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** One request on its way; requests are numbered from 0. */
+export interface ProxiedRequest {
+  readonly index: number;
+  readonly method: string;
+  readonly url: string;
+}
+
+/**
+ * `drop`: the server never sees it. `lose`: the server carries it out, but the connection breaks instead of the answer.
+ * `cut`: the connection breaks after so many bytes of the answer's body. `status`: the server never sees it, the client
+ * gets this answer.
+ */
+export type ProxyFault =
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'lose' }
+  | { readonly kind: 'cut'; readonly afterBytes: number }
+  | { readonly kind: 'status'; readonly status: number; readonly code: string };
+
+export interface S3Proxy extends AsyncDisposable {
+  readonly endpoint: string;
+  /** From now on; numbering starts again. */
+  schedule(fault: (request: ProxiedRequest) => ProxyFault | undefined): void;
+  readonly seen: readonly ProxiedRequest[];
+}
+
+/** Stands between client and server and breaks what the schedule says. The Host header stays, so signatures hold. */
+export async function startS3Proxy(target: string): Promise<S3Proxy> {
+  const { hostname, port } = new URL(target);
+  let faultAt: (request: ProxiedRequest) => ProxyFault | undefined = () => undefined;
+  let seen: ProxiedRequest[] = [];
+  const server = createServer(async (incoming, outgoing) => {
+    const { method = '', url = '', headers } = incoming;
+    const described = { index: seen.length, method, url };
+    seen.push(described);
+    const fault = faultAt(described);
+    const body = await bodyOf(incoming);
+    if (fault?.kind === 'drop') return void incoming.socket.destroy();
+    if (fault?.kind === 'status') {
+      outgoing.writeHead(fault.status, { 'content-type': 'application/xml' });
+      return void outgoing.end(`<Error><Code>${fault.code}</Code><Message>scheduled</Message></Error>`);
+    }
+    const forwarded = httpRequest({ hostname, port, method, path: url, headers }, async (answer) => {
+      const answerBody = await bodyOf(answer);
+      if (fault?.kind === 'lose') return void incoming.socket.destroy();
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      if (fault?.kind !== 'cut') return void outgoing.end(answerBody);
+      outgoing.write(answerBody.subarray(0, fault.afterBytes), () => incoming.socket.destroy());
+    });
+    forwarded.on('error', () => incoming.socket.destroy());
+    forwarded.end(body);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    schedule(fault) {
+      faultAt = fault;
+      seen = [];
+    },
+    get seen() {
+      return seen;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+async function bodyOf(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

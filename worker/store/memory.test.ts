@@ -1,0 +1,4 @@
+import { storeContract } from '../../test/contracts/store.js';
+import { createMemoryStore } from './memory.js';
+
+storeContract('memory', async () => createMemoryStore());
