@@ -38,8 +38,14 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
   const pool = createEnginePool(engines);
   // Engines get a copy that no optimizer step writes to: a leaf that nobody waits for any more may still run meanwhile.
   let published: { readonly step: number; readonly adapter: Float32Array } | undefined;
-  const adapterNow = (): Float32Array => {
-    const { step } = state.scalars;
+  // While a step is applied, shard by shard, the state belongs to no step.
+  let applying = false;
+  const demand = (step: number): void => {
+    const { step: present } = state.scalars;
+    if (applying || present !== step) fail('StepPassed', { step, present });
+  };
+  const adapterAt = (step: number): Float32Array => {
+    demand(step);
     if (published?.step !== step) published = { step, adapter: state.master.slice() };
     return published.adapter;
   };
@@ -52,19 +58,22 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
     parallel: pool.size,
 
     async computeLeaf(step, leaf, signal) {
-      const wanted = recipe.batches[step]![leaf]!;
+      const adapter = adapterAt(step);
       return pool.run(signal, (engine) => {
-        const { step: present } = state.scalars;
-        if (present !== step) return fail('StepPassed', { step, present });
-        return engine.leaf(microBatch(recipe, tokens, wanted, step), adapterNow());
+        demand(step);
+        return engine.leaf(microBatch(recipe, tokens, recipe.batches[step]![leaf]!, step), adapter);
       });
     },
 
     async apply(step, reduced) {
-      const { step: present } = state.scalars;
-      if (present !== step) fail('StepPassed', { step, present });
-      const outcome = await applyStep(state, recipe, reduced, setImmediate);
-      onApplied?.(step, outcome);
+      demand(step);
+      applying = true;
+      try {
+        const outcome = await applyStep(state, recipe, reduced, setImmediate);
+        onApplied?.(step, outcome);
+      } finally {
+        applying = false;
+      }
     },
 
     snapshot: () => snapshot(state),
@@ -77,7 +86,7 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
       const present = leaves.map((leaf, index) => ({ leaf, index })).filter(({ leaf }) => leaf.supervised > 0);
       if (present.length === 0) return undefined;
       const { step } = state.scalars;
-      const adapter = adapterNow();
+      const adapter = adapterAt(step);
       const losses = await Promise.all(
         present.map(({ leaf }) =>
           pool.run(signal, (engine) => engine.loss(microBatch(recipe, tokens, leaf, step), adapter)),
