@@ -72,7 +72,7 @@ export async function createSession(model: Uint8Array, options: SessionOptions):
 }
 
 /** How ONNX Runtime words a device that is not there. */
-const deviceFailures = /adapter|CUDA|cuda|libcu|provider/;
+const deviceFailures = /adapter|cuda|provider/i;
 
 /**
  * One thread, sequential, so that more cores mean more engines and a thread count never chooses other kernels. Memory
@@ -87,7 +87,8 @@ function ortOptions({ provider, directory, profile }: SessionOptions): Inference
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     enableMemPattern: false,
-    logSeverityLevel: 3,
+    // Errors reach us as exceptions; ONNX Runtime need not print them too.
+    logSeverityLevel: 4,
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     extra: {
       session: {
