@@ -2,6 +2,7 @@ import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { fail } from '../../../api/errors.js';
 import type { ChatTemplate, Rendered, TemplateInput } from '../template.js';
 import { formatDate } from './strftime.js';
+import { allowUndefinedLoops } from './undefinedLoops.js';
 
 /** Thrown when a template itself refuses a conversation (`raise_exception`): the row's fault, not the template's. */
 export class TemplateRefusal extends Error {}
@@ -27,7 +28,7 @@ export function compileTemplate(source: string, specialTokens: Readonly<Record<s
 
 function parseTemplate(source: string): ReturnType<typeof parse> {
   try {
-    return parse(tokenize(withMarks(source), { lstrip_blocks: true, trim_blocks: true }));
+    return allowUndefinedLoops(parse(tokenize(withMarks(source), { lstrip_blocks: true, trim_blocks: true })));
   } catch (error) {
     return fail('ChatTemplateUnsupported', { problem: (error as Error).message.slice(0, 200) }, { cause: error });
   }
