@@ -29,6 +29,8 @@ export interface ErrorEntry<Facts> {
   readonly exit: ExitCode;
   readonly message: (facts: Facts) => string;
   readonly remedy: (facts: Facts) => string;
+  /** Facts that pick one of several texts, and the values they take; docs/errors.md lists each. */
+  readonly choices?: () => { readonly [K in keyof Facts]?: readonly Facts[K][] };
 }
 
 export const entry = <Facts>(definition: ErrorEntry<Facts>): ErrorEntry<Facts> => definition;

@@ -1,0 +1,11 @@
+import { crdTemplate } from './crd.js';
+import { errorsPage } from './errorsPage.js';
+import { referencePage } from './reference.js';
+
+/** Every generated file that is committed: path from the package's root -> content. */
+export const outputs = (): ReadonlyMap<string, string> =>
+  new Map([
+    ['charts/espalier/templates/crd/finetunejob.yaml', crdTemplate()],
+    ['docs/reference/finetunejob.md', referencePage()],
+    ['docs/errors.md', errorsPage()],
+  ]);
