@@ -115,6 +115,7 @@ test('a leaf that still runs when its step is applied does not see the new adapt
   const running = trainee.computeLeaf(0, 0, signal);
   const waiting = trainee.computeLeaf(0, 1, signal);
   const refused = assert.rejects(waiting, { name: 'StepPassed' });
+  await new Promise((resolve) => setImmediate(resolve));
   const reduced = new Float32Array(recipe.layout.length).fill(1);
   await trainee.apply(0, reduced);
   assert.deepEqual(adapterSeen, before);

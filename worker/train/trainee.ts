@@ -46,7 +46,12 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
   };
   const adapterAt = (step: number): Float32Array => {
     demand(step);
-    if (published?.step !== step) published = { step, adapter: state.master.slice() };
+    if (published?.step !== step) {
+      // Shared memory goes to the engines' threads without a copy for each leaf.
+      const adapter = new Float32Array(new SharedArrayBuffer(state.master.byteLength));
+      adapter.set(state.master);
+      published = { step, adapter };
+    }
     return published.adapter;
   };
 
