@@ -5,6 +5,7 @@ import { engineErrors } from './errors/engine.js';
 import type { ErrorEntry } from './errors/entry.js';
 import { exchangeErrors } from './errors/exchange.js';
 import { jobErrors } from './errors/job.js';
+import { launchErrors } from './errors/launch.js';
 import { recipeErrors } from './errors/recipe.js';
 import { runErrors } from './errors/run.js';
 import { storeErrors } from './errors/store.js';
@@ -20,6 +21,7 @@ export const errors = {
   ...storeErrors,
   ...artifactErrors,
   ...runErrors,
+  ...launchErrors,
 };
 
 export type ErrorName = keyof typeof errors;
