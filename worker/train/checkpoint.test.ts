@@ -29,6 +29,7 @@ function stateAt(step: number): TrainState {
     skipped: 1,
     skippedInARow: 0,
     losses: [0.1, null],
+    evaluations: [{ step: 0, evaluation: 2.5, general: null }],
   };
   return state;
 }

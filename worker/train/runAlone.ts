@@ -1,6 +1,7 @@
 import { buildTree, type Tree } from '../../elastic/tree.js';
 import type { Trainee } from '../exchange/trainee.js';
 import type { Recipe } from '../recipe/recipe.js';
+import { leavesAt } from './leaves.js';
 
 /**
  * Trains without an exchange: one process, all leaves, the same summation tree. What several workers make together must
@@ -13,7 +14,7 @@ export async function runAlone(
 ): Promise<void> {
   while (trainee.nextStep < untilStep) {
     const step = trainee.nextStep;
-    const present = recipe.batches[step]!.flatMap(({ supervised }, leaf) => (supervised > 0 ? [leaf] : []));
+    const present = leavesAt(recipe, step).flatMap(({ leaf }, index) => (leaf.supervised > 0 ? [index] : []));
     const gradients = await Promise.all(present.map((leaf) => trainee.computeLeaf(step, leaf, signal)));
     const tree = buildTree(present);
     await trainee.apply(step, sumAlong(tree, tree.root, new Map(present.map((leaf, i) => [leaf, gradients[i]!]))));

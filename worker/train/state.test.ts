@@ -47,6 +47,7 @@ test('a step changes every trained number, no gap and no statistic, and keeps it
     skipped: 0,
     skippedInARow: 0,
     losses: [outcome.loss],
+    evaluations: [],
   });
 });
 

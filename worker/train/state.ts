@@ -3,6 +3,7 @@ import { fail } from '../../api/errors.js';
 import { canonicalJson } from '../../common/hash.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { type AdamWStep, adamwShard } from './adamw.js';
+import { slotOf, supervisedIn } from './leaves.js';
 import { clipCoefficient, globalNorm, type Shard } from './norm.js';
 
 /** Steps in a row whose gradients are not finite before a job fails. */
@@ -20,6 +21,15 @@ export interface StateScalars {
   readonly skippedInARow: number;
   /** Mean loss per supervised token of each step so far; null where it was not finite. */
   readonly losses: readonly (number | null)[];
+  /** Held-out losses at the recipe's evaluation steps so far. */
+  readonly evaluations: readonly Evaluation[];
+}
+
+/** Mean losses per supervised token before the optimizer step `step`; null where there is no such set or it is not finite. */
+export interface Evaluation {
+  readonly step: number;
+  readonly evaluation: number | null;
+  readonly general: number | null;
 }
 
 /** All that a step changes: replicated at every worker, a function of the recipe and the reduced gradients alone. */
@@ -32,7 +42,7 @@ export interface TrainState {
 }
 
 export const initialState = (adapter: Float32Array): TrainState => ({
-  scalars: { step: 0, beta1Power: 1, beta2Power: 1, skipped: 0, skippedInARow: 0, losses: [] },
+  scalars: { step: 0, beta1Power: 1, beta2Power: 1, skipped: 0, skippedInARow: 0, losses: [], evaluations: [] },
   master: adapter.slice(),
   mean: new Float32Array(adapter.length),
   square: new Float32Array(adapter.length),
@@ -57,6 +67,7 @@ export async function applyStep(
   pause: () => Promise<void>,
 ): Promise<StepOutcome> {
   const { step } = state.scalars;
+  recordEvaluation(state, recipe, reduced);
   const { optimizer, learningRates, maxGradNorm } = recipe.training;
   const supervised = supervisedOf(recipe, step);
   const shards = trainedParts(recipe);
@@ -83,6 +94,7 @@ export async function applyStep(
     skipped: scalars.skipped,
     skippedInARow: 0,
     losses: [...scalars.losses, loss],
+    evaluations: scalars.evaluations,
   };
   return { loss, norm, skipped: false };
 }
@@ -100,6 +112,27 @@ function skip(state: TrainState, loss: number, norm: number): StepOutcome {
   if (state.scalars.skippedInARow >= mostSkipsInARow)
     fail('GradientsNotFinite', { step: scalars.step, inARow: state.scalars.skippedInARow });
   return { loss: finiteLoss, norm, skipped: true };
+}
+
+function recordEvaluation(state: TrainState, { evaluation, layout }: Recipe, reduced: Float32Array): void {
+  const { scalars } = state;
+  if (!evaluation.steps.includes(scalars.step)) return;
+  const mean = (kind: 'evaluation' | 'general', supervised: number): number | null => {
+    const loss = reduced[layout.lossSlot + slotOf[kind]]! / supervised;
+    return supervised > 0 && Number.isFinite(loss) ? loss : null;
+  };
+  const found: Evaluation = {
+    step: scalars.step,
+    evaluation: mean('evaluation', supervisedIn(evaluation.leaves)),
+    general: mean('general', supervisedIn(evaluation.general)),
+  };
+  state.scalars = { ...scalars, evaluations: [...scalars.evaluations, found] };
+}
+
+/** The step after the last optimizer step, which only evaluates: the adapter stays as it is. */
+export function applyEvaluation(state: TrainState, recipe: Recipe, reduced: Float32Array): void {
+  recordEvaluation(state, recipe, reduced);
+  state.scalars = { ...state.scalars, step: state.scalars.step + 1 };
 }
 
 /** Supervised tokens of one step: the divisor of its summed gradients. */

@@ -83,7 +83,6 @@ test('a job that is interrupted and restored elsewhere ends in the same bits', a
   const first = aTrainee([anEngine(0)]);
   await runAlone(first, recipe, { untilStep: 2, signal });
   const second = aTrainee([anEngine(1), anEngine(2)]);
-  await second.evaluate(recipe.evaluation.leaves, signal);
   second.restore(first.snapshot());
   assert.equal(second.nextStep, 2);
   await runAlone(second, recipe, { untilStep: 6, signal });
@@ -136,12 +135,27 @@ test('an aborted leaf leaves the queue and its engine goes on', async () => {
   await assert.rejects(trainee.computeLeaf(0, 1, controller.signal), /stolen/);
 });
 
-test('evaluation is the mean over supervised tokens, and nothing without leaves', async () => {
+test('held-out losses are taken before the first and after the last step, and are means over supervised tokens', async () => {
   const trainee = aTrainee([anEngine(2), anEngine(0)]);
-  const result = await trainee.evaluate(recipe.evaluation.leaves, signal);
-  assert.equal(result?.supervised, 8 + 9 + 10 + 99);
-  assert.ok(Math.abs(result.loss - (1 + trainee.state.master[0]! ** 2)) < 1e-6);
-  assert.equal(await trainee.evaluate([], signal), undefined);
+  const last = recipe.training.steps;
+  const lossNow = () => Math.fround(1 + trainee.state.master[0]! ** 2);
+  const before = lossNow();
+  await runAlone(trainee, recipe, { untilStep: last, signal });
+  const after = lossNow();
+  assert.notEqual(after, before);
+  await runAlone(trainee, recipe, { untilStep: last + 1, signal });
+  assert.deepEqual(trainee.state.scalars.losses.length, last);
+  assert.equal(trainee.nextStep, last + 1);
+  const { evaluations } = trainee.state.scalars;
+  assert.deepEqual(
+    evaluations.map(({ step, general }) => ({ step, general })),
+    [
+      { step: 0, general: null },
+      { step: last, general: null },
+    ],
+  );
+  assert.ok(Math.abs(evaluations[0]!.evaluation! - before) < 1e-6);
+  assert.ok(Math.abs(evaluations[1]!.evaluation! - after) < 1e-6);
 });
 
 test('the exchange is told costs, shards and sizes of the recipe', () => {
@@ -149,9 +163,11 @@ test('the exchange is told costs, shards and sizes of the recipe', () => {
   assert.equal(facts.hash, hash);
   assert.equal(facts.vectorLength, recipe.layout.length);
   assert.deepEqual(
-    facts.leavesOf(0).map(({ index }) => index),
-    recipe.batches[0]!.map((_, index) => index),
+    facts.leavesOf(1).map(({ index }) => index),
+    recipe.batches[1]!.map((_, index) => index),
   );
+  assert.equal(facts.leavesOf(0).length, recipe.batches[0]!.length + recipe.evaluation.leaves.length);
+  assert.equal(facts.steps, recipe.training.steps + 1);
   const longest = Math.max(...recipe.shapes.map(({ rows, tokens: width }) => rows * width));
   assert.ok(recipe.batches.every((_, step) => facts.leavesOf(step).every(({ cost }) => cost > 0 && cost <= longest)));
 });

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { fail } from '../../api/errors.js';
-import { buildTree, type Tree } from '../../elastic/tree.js';
 import type { Sequence } from '../data/sequence.js';
 import type { Engine } from '../engine/engine.js';
 import type { RecipeFacts, Trainee } from '../exchange/trainee.js';
 import { microBatch } from '../recipe/microBatch.js';
-import type { Recipe, RecipeLeaf } from '../recipe/recipe.js';
+import type { Recipe } from '../recipe/recipe.js';
 import { createEnginePool } from './engines.js';
-import { applyStep, restore, type StepOutcome, snapshot, type TrainState } from './state.js';
+import { exchangedSteps, leavesAt, slotOf } from './leaves.js';
+import { applyEvaluation, applyStep, restore, type StepOutcome, snapshot, type TrainState } from './state.js';
 
 export interface TraineeOptions {
   readonly recipe: Recipe;
@@ -20,17 +20,9 @@ export interface TraineeOptions {
   readonly onApplied?: (step: number, outcome: StepOutcome) => void;
 }
 
-export interface LossOverLeaves {
-  /** Mean loss per supervised token. */
-  readonly loss: number;
-  readonly supervised: number;
-}
-
 /** A trainee with what the run around it asks for. */
 export interface LocalTrainee extends Trainee {
   readonly state: TrainState;
-  /** Loss at the present state, summed along the same tree as gradients; undefined without leaves. */
-  evaluate(leaves: readonly RecipeLeaf[], signal: AbortSignal): Promise<LossOverLeaves | undefined>;
 }
 
 /** Engines, recipe and optimizer state of one worker: everything the exchange drives, with no process around it. */
@@ -64,9 +56,14 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
 
     async computeLeaf(step, leaf, signal) {
       const adapter = adapterAt(step);
-      return pool.run(signal, (engine) => {
+      const { kind, leaf: wanted } = leavesAt(recipe, step)[leaf]!;
+      return pool.run(signal, async (engine) => {
         demand(step);
-        return engine.leaf(microBatch(recipe, tokens, recipe.batches[step]![leaf]!, step), adapter);
+        const batch = microBatch(recipe, tokens, wanted, step);
+        if (kind === 'training') return engine.leaf(batch, adapter);
+        const vector = new Float32Array(recipe.layout.length);
+        vector[recipe.layout.lossSlot + slotOf[kind]] = await engine.loss(batch, adapter);
+        return vector;
       });
     },
 
@@ -74,8 +71,8 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
       demand(step);
       applying = true;
       try {
-        const outcome = await applyStep(state, recipe, reduced, setImmediate);
-        onApplied?.(step, outcome);
+        if (step >= recipe.training.steps) applyEvaluation(state, recipe, reduced);
+        else onApplied?.(step, await applyStep(state, recipe, reduced, setImmediate));
       } finally {
         applying = false;
       }
@@ -86,41 +83,20 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
       restore(state, bytes);
       published = undefined;
     },
-
-    async evaluate(leaves, signal) {
-      const present = leaves.map((leaf, index) => ({ leaf, index })).filter(({ leaf }) => leaf.supervised > 0);
-      if (present.length === 0) return undefined;
-      const { step } = state.scalars;
-      const adapter = adapterAt(step);
-      const losses = await Promise.all(
-        present.map(({ leaf }) =>
-          pool.run(signal, (engine) => engine.loss(microBatch(recipe, tokens, leaf, step), adapter)),
-        ),
-      );
-      const byLeaf = new Map(present.map(({ index }, place) => [index, losses[place]!]));
-      const tree = buildTree(present.map(({ index }) => index));
-      const supervised = present.reduce((sum, { leaf }) => sum + leaf.supervised, 0);
-      return { loss: sumAlong(tree, tree.root, byLeaf) / supervised, supervised };
-    },
   };
-}
-
-function sumAlong(tree: Tree, node: number, values: ReadonlyMap<number, number>): number {
-  const { children, from } = tree.nodes.get(node)!;
-  if (!children) return values.get(tree.leaves[from]!)!;
-  return sumAlong(tree, children[0], values) + sumAlong(tree, children[1], values);
 }
 
 /** What the exchange must know of a recipe. */
 export const recipeFacts = (recipe: Recipe, hash: string): RecipeFacts => ({
   hash,
   numericsVersion: recipe.numericsVersion,
-  steps: recipe.training.steps,
+  steps: exchangedSteps(recipe),
   leavesOf: (step) =>
-    recipe.batches[step]!.map(({ shape, supervised }, index) => {
-      const { rows, tokens } = recipe.shapes[shape]!;
-      return { index, supervised, cost: rows * tokens };
-    })
+    leavesAt(recipe, step)
+      .map(({ leaf: { shape, supervised } }, index) => {
+        const { rows, tokens } = recipe.shapes[shape]!;
+        return { index, supervised, cost: rows * tokens };
+      })
       .filter(({ supervised }) => supervised > 0)
       .map(({ index, cost }) => ({ index, cost })),
   shards: recipe.shards,
