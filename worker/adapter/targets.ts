@@ -73,7 +73,8 @@ function refuseUnknownLayers(sites: readonly Site[], wanted: readonly number[] |
 }
 
 function failUnmatched(sites: readonly Site[], patterns: readonly string[]): never {
-  const endings = [...new Set(sites.map((site) => site.path.slice(site.path.lastIndexOf('.') + 1)))];
+  const usable = sites.filter(({ layer }) => layer !== null);
+  const endings = [...new Set(usable.map((site) => site.path.slice(site.path.lastIndexOf('.') + 1)))];
   const last = (pattern: string) => pattern.slice(pattern.lastIndexOf('.') + 1);
   const distance = (ending: string) => Math.min(...patterns.map((pattern) => editDistance(ending, last(pattern))));
   const nearest = endings

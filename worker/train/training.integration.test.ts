@@ -92,6 +92,12 @@ async function train(base: Base, { recipe, tokens }: CompiledRecipe, count: numb
   }
 }
 
+/**
+ * Both sides compute in float32 with sums in other orders. Measured: 2e-7, 3e-7 and 1.3e-6; each bound leaves a factor of 30
+ * or more for other kernels. (The promise to users is 1e-3 and 1e-2.)
+ */
+const tolerance = { loss: 1e-5, norm: 1e-5, delta: 1e-4 };
+
 /** s B A of one module. */
 function deltaOf(recipe: Recipe, site: Site, tensorNamed: (key: string) => Float32Array): Float32Array {
   const { parameters, peft, delta } = methods[recipe.method.name];
@@ -117,8 +123,14 @@ test('twenty steps follow PEFT and transformers: the same batches, losses, norms
   const relative = (got: number, wanted: number) => Math.abs(got - wanted) / wanted;
   outcomes.forEach(({ loss, norm, skipped }, step) => {
     assert.equal(skipped, false);
-    assert.ok(relative(loss!, peer.losses[step]!) <= 1e-3, `loss of step ${step}: ${loss}, PEFT ${peer.losses[step]}`);
-    assert.ok(relative(norm, peer.norms[step]!) <= 1e-2, `norm of step ${step}: ${norm}, PEFT ${peer.norms[step]}`);
+    assert.ok(
+      relative(loss!, peer.losses[step]!) <= tolerance.loss,
+      `loss of step ${step}: ${loss}, PEFT ${peer.losses[step]}`,
+    );
+    assert.ok(
+      relative(norm, peer.norms[step]!) <= tolerance.norm,
+      `norm of step ${step}: ${norm}, PEFT ${peer.norms[step]}`,
+    );
   });
 
   const golden = await peerTensors();
@@ -127,7 +139,7 @@ test('twenty steps follow PEFT and transformers: the same batches, losses, norms
     const ours = deltaOf(recipe, site, (key) => tensorIn(trained, offsets.get(key)!));
     const theirs = deltaOf(recipe, site, (key) => golden.get(`final.${key}`)!);
     const error = frobenius(ours.map((value, index) => value - theirs[index]!)) / frobenius(theirs);
-    assert.ok(error <= 1e-2, `${site.path}: relative Frobenius error ${error}`);
+    assert.ok(error <= tolerance.delta, `${site.path}: relative Frobenius error ${error}`);
   }
 });
 
