@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { systemClock } from '../common/clock.js';
 import { packageRoot } from '../common/root.js';
@@ -47,7 +48,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     signal: interruption.signal,
     clock: systemClock,
     cacheDirectory: cacheDirectory(process.env),
-    readStdin: () => buffer(process.stdin),
+    readStdin: () => buffer(addAbortSignal(interruption.signal, process.stdin)),
     prepare,
   },
 });

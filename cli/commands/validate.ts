@@ -12,7 +12,7 @@ export const validate = defineCommand({
     yield {
       event: 'result',
       fields: { valid: true, name: job.metadata.name, job },
-      lines: [`${args.file} is a valid FineTuneJob`],
+      lines: [`the job ${job.metadata.name} is valid`],
     };
   },
 });
