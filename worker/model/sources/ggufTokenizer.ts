@@ -120,12 +120,16 @@ const builders: Readonly<Record<string, Builder>> = {
     const scores = array<number>(gguf, 'scores', 'number');
     const addsSpace = metadataOf(gguf).boolean('tokenizer.ggml.add_space_prefix') ?? true;
     const unknown = vocabulary.types.indexOf(tokenTypes.unknown);
-    const replace = { type: 'Replace', pattern: { String: ' ' }, content: '\u2581' };
-    const prepend = { type: 'Prepend', prepend: '\u2581' };
     const strip = { type: 'Strip', content: ' ', start: 1, stop: 0 };
     const parts = {
-      normalizer: { type: 'Sequence', normalizers: addsSpace ? [prepend, replace] : [replace] },
-      pre_tokenizer: null,
+      normalizer: null,
+      // As transformers' own Llama tokenizer: text that begins with a space gets no second one.
+      pre_tokenizer: {
+        type: 'Metaspace',
+        replacement: '\u2581',
+        prepend_scheme: addsSpace ? 'first' : 'never',
+        split: false,
+      },
       post_processor: null,
       decoder: {
         type: 'Sequence',
