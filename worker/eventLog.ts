@@ -8,8 +8,8 @@ export interface EventLog {
   append(body: Body): void;
   /** Every event after `sequence`, then each later one; ends with `close` or the signal. */
   after(sequence: number, signal: AbortSignal): AsyncIterable<WorkerEventInput>;
-  /** No event follows; watchers end once they have read all. */
-  close(): void;
+  /** No event follows; resolves when every watcher has read all, or the signal is aborted. */
+  close(signal: AbortSignal): Promise<void>;
 }
 
 /** Steps come by the thousand; a watcher further behind than this gets the newest ones, the rest of the log stays whole. */
@@ -21,6 +21,7 @@ export function createEventLog(clock: Pick<Clock, 'now'>): EventLog {
   let last = 0;
   let steps = 0;
   let closed = false;
+  let watchers = 0;
 
   const wakeAll = () => {
     for (const wake of waiting) wake();
@@ -41,6 +42,7 @@ export function createEventLog(clock: Pick<Clock, 'now'>): EventLog {
     },
     async *after(sequence, signal) {
       let read = sequence;
+      watchers += 1;
       const onAbort = () => wakeAll();
       signal.addEventListener('abort', onAbort, { once: true });
       try {
@@ -54,11 +56,16 @@ export function createEventLog(clock: Pick<Clock, 'now'>): EventLog {
         }
       } finally {
         signal.removeEventListener('abort', onAbort);
+        watchers -= 1;
+        wakeAll();
       }
     },
-    close() {
+    async close(signal) {
       closed = true;
       wakeAll();
+      signal.addEventListener('abort', wakeAll, { once: true });
+      while (watchers > 0 && !signal.aborted) await new Promise<void>((wake) => waiting.add(wake));
+      signal.removeEventListener('abort', wakeAll);
     },
   };
 }

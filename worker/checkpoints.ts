@@ -1,0 +1,68 @@
+import type { Logger } from '../common/log.js';
+import type { View } from '../elastic/view.js';
+import type { Recipe } from './recipe/recipe.js';
+import type { Store } from './store/store.js';
+import { collectCheckpoints, saveCheckpoint } from './train/checkpoint.js';
+import type { TrainState } from './train/state.js';
+
+export interface CheckpointerOptions {
+  readonly store: Store;
+  readonly recipe: Recipe;
+  readonly recipeHash: string;
+  readonly member: string;
+  readonly state: TrainState;
+  readonly view: () => View | undefined;
+  readonly everySteps: number;
+  readonly keepLast: number;
+  readonly log: Logger;
+  readonly onSaved: (step: number) => void;
+}
+
+/** Takes checkpoints beside the training: members share the shards, the first of them collects what is old. */
+export interface Checkpointer {
+  /** To be called when a step was applied; saves every so many steps, in the background, one after the other. */
+  applied(step: number): void;
+  /** Saves the present state whole, whoever else does too: on the way out. */
+  saveNow(): Promise<void>;
+  /** When nothing is being saved. A failed save is logged, not thrown: the next one makes up for it. */
+  settled(): Promise<void>;
+}
+
+export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
+  const { store, recipe, recipeHash, member, state, view, everySteps, keepLast, log, onSaved } = options;
+  const { signal } = new AbortController();
+  const all = recipe.shards.map((_, shard) => shard);
+  let saving: Promise<void> = Promise.resolve();
+  let savedStep = -1;
+
+  const joined = () => (view()?.members ?? []).filter((candidate) => candidate.joined).map(({ id }) => id);
+  const save = async (owned: readonly number[]): Promise<void> => {
+    const { step } = state.scalars;
+    const saved = await saveCheckpoint(store, { recipeHash, state, shards: recipe.shards, owned, signal });
+    if (!saved.complete) return;
+    savedStep = step;
+    onSaved(step);
+    if (joined()[0] === member || joined().length === 0)
+      await collectCheckpoints(store, { recipeHash, keepLast, signal });
+  };
+  const inBackground = (work: () => Promise<void>): void => {
+    saving = Promise.all([saving, work()]).then(
+      () => {},
+      (error: unknown) => log.warn('a checkpoint could not be saved', { error: String(error) }),
+    );
+  };
+  return {
+    applied(step) {
+      if ((step + 1) % everySteps !== 0) return;
+      const members = joined();
+      const place = Math.max(0, members.indexOf(member));
+      const owned = all.filter((shard) => shard % Math.max(1, members.length) === place);
+      inBackground(() => save(owned));
+    },
+    async saveNow() {
+      await saving;
+      if (state.scalars.step > 0 && savedStep !== state.scalars.step) await save(all);
+    },
+    settled: () => saving,
+  };
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { EspalierError } from '../api/errors.js';
+import { systemClock } from '../common/clock.js';
+import { createLogger } from '../common/log.js';
+import { packageRoot } from '../common/root.js';
+import { grpcTransport } from '../proto/grpc.js';
+import { readWorkerConfig } from './config.js';
+import { runWorker } from './run.js';
+
+// The one place of a worker that sees argv, signals and the exit code.
+
+/** Stopped early and resumable; Kubernetes must start this index again (exit 0 alone means "published"). */
+const exitLeft = 75;
+/** A running session cannot be interrupted: whoever is still busy this long after the order to leave ends hard. */
+const leaveWithinMs = 45_000;
+
+const leave = new AbortController();
+const leaving = (reason: string) => () => {
+  if (leave.signal.aborted) return;
+  leave.abort(new DOMException(reason, 'AbortError'));
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), leaveWithinMs).unref();
+};
+process.on('SIGTERM', leaving('SIGTERM received'));
+// Ctrl-C reaches the whole process group; the launcher alone decides what it means.
+process.on('SIGINT', () => {});
+
+const { values } = parseArgs({ options: { config: { type: 'string' }, 'with-launcher': { type: 'boolean' } } });
+const log = createLogger((line) => process.stderr.write(line));
+if (values['with-launcher']) {
+  // The launcher holds the other end and never writes: the end of the pipe is the end of the launcher, however it died.
+  process.stdin.on('end', leaving('the launcher is gone')).on('error', leaving('the launcher is gone')).resume();
+}
+
+try {
+  const config = await readWorkerConfig(values.config ?? '');
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const outcome = await runWorker(config, {
+    transport: grpcTransport(),
+    clock: systemClock,
+    log: createLogger((line) => process.stderr.write(line), {
+      level: config.logLevel,
+      fields: { member: config.member },
+    }),
+    version,
+    leave,
+    peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
+  });
+  process.exit(outcome === 'finished' ? 0 : exitLeft);
+} catch (error) {
+  const coded = error instanceof EspalierError ? error : undefined;
+  log.error(coded?.message ?? (error instanceof Error ? (error.stack ?? error.message) : String(error)), {
+    ...(coded && { name: coded.name, code: coded.code, remedy: coded.remedy, facts: coded.facts }),
+  });
+  process.exit(leave.signal.aborted && !coded ? exitLeft : (coded?.exit ?? 70));
+}
