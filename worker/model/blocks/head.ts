@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../engine/ir/builder.js';
-import type { Value } from '../../engine/ir/graph.js';
+import type { Dim, Value } from '../../engine/ir/graph.js';
 import type { Forward } from './forward.js';
 import { norm } from './norm.js';
 
@@ -36,16 +36,20 @@ export function headLoss(f: Forward, x: Value, chunks: readonly HeadChunk[], ada
   return losses.reduce((sum, loss) => f.b.add(sum, loss));
 }
 
-/** The same from plain operations, where the head itself is trained: keeps the logits of every chunk for the way back. */
+/**
+ * The same from plain operations, where the head itself is trained: keeps the logits of every chunk for the way back. Sums
+ * are products with ones, because their gradient needs no size that is unknown.
+ */
 function crossEntropy(b: GraphBuilder, scores: Value, { labels, weights }: HeadChunk): Value {
-  const [rows, vocab] = scores.shape as [number | string, number];
-  const highest = b.reduceMax(scores, [1]);
-  const partition = b.reduceSum(b.exp(b.sub(scores, highest)), [1]);
+  const [rows, vocab] = scores.shape as [Dim, number];
+  const ones = b.constant(new Float32Array(vocab).fill(1), [vocab, 1]);
   const classes = b.constant(
     BigInt64Array.from({ length: vocab }, (_, id) => BigInt(id)),
     [1, vocab],
   );
-  const labelled = b.reduceSum(b.where(b.equal(b.reshape(labels, [rows, 1]), classes), scores, 0), [1]);
+  const highest = b.reduceMax(scores, [1]);
+  const partition = b.gemm(b.exp(b.sub(scores, highest)), ones);
+  const labelled = b.gemm(b.where(b.equal(b.reshape(labels, [rows, 1]), classes), scores, 0), ones);
   const losses = b.sub(b.add(b.log(partition), highest), labelled);
-  return b.reduceSum(b.mul(losses, b.reshape(weights, [rows, 1])), [0, 1], false);
+  return b.reshape(b.gemm(b.reshape(weights, [1, rows]), losses), []);
 }

@@ -117,7 +117,7 @@ async function readPrompts(
 const isUnread = ({ prompt, cached }: Row): boolean => cached < prompt.length;
 
 /** Few different lengths, so that few sessions are opened. */
-const stepTokens = (wanted: number): number => [16, 32].find((tokens) => wanted <= tokens) ?? maxStepTokens;
+const stepTokens = (wanted: number): number => [16, 24, 32, 48].find((tokens) => wanted <= tokens) ?? maxStepTokens;
 
 /** One token per row and step; finished rows leave and the last row takes their place. */
 async function continueRows(
