@@ -44,7 +44,8 @@ for (const { name, template, marked, tokens, specials, cases } of golden.familie
       for (const { title, messages, tools, prompt, text, refused } of cases) {
         const render = () => compiled.render({ messages, tools, addGenerationPrompt: prompt, date: golden.date });
         if (refused === undefined) assert.equal(render().text, text, title);
-        else assert.throws(render, (error) => error instanceof TemplateRefusal && refused.includes(error.message), title);
+        else
+          assert.throws(render, (error) => error instanceof TemplateRefusal && refused.includes(error.message), title);
       }
     });
 
@@ -92,7 +93,10 @@ describe('a chat template', () => {
   });
 
   it("gets its date from the job and formats it as Python's C locale does", () => {
-    assert.equal(formatDate('2026-03-05', '%d %b %Y, %A %-d %B %y %j %H:%M %%'), '05 Mar 2026, Thursday 5 March 26 064 00:00 %');
+    assert.equal(
+      formatDate('2026-03-05', '%d %b %Y, %A %-d %B %y %j %H:%M %%'),
+      '05 Mar 2026, Thursday 5 March 26 064 00:00 %',
+    );
     assert.throws(() => formatDate('2026-03-05', '%U'), /%U/);
   });
 });

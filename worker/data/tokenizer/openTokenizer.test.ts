@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { gunzipSync } from 'node:zlib';
 import { EspalierError } from '../../../api/errors.js';
-import { packageRoot } from '../../../common/root.js';
+import { openGoldenTokenizer, readGolden } from '../../../test/support/goldenTokenizer.js';
 import type { Tokenizer } from '../tokenizer.js';
 import { openTokenizer, requireFit } from './openTokenizer.js';
 
-const golden = join(packageRoot(), 'test/golden/data-tokenizers');
-const json = async (path: string) => JSON.parse(gunzipSync(await readFile(join(golden, path))).toString('utf8'));
+const json = <T>(path: string): Promise<T> => readGolden(`data-tokenizers/${path}`);
 
 interface Golden {
   readonly ids: readonly number[][];
@@ -18,20 +16,6 @@ interface Golden {
   readonly offsets: Readonly<Record<string, [number, number][]>>;
   readonly decoded: Readonly<Record<string, string>>;
   readonly decodedPlain: Readonly<Record<string, string>>;
-}
-
-async function openGolden(name: string): Promise<Tokenizer> {
-  const folder = await mkdtemp(join(tmpdir(), 'espalier-tokenizer-'));
-  try {
-    await writeFile(
-      join(folder, 'tokenizer.json'),
-      gunzipSync(await readFile(join(golden, name, 'tokenizer.json.gz'))),
-    );
-    await copyFile(join(golden, name, 'tokenizer_config.json'), join(folder, 'tokenizer_config.json'));
-    return await openTokenizer(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }
 
 /**
@@ -44,9 +28,9 @@ const exactlyPlaced = (name: string, line: string, decoded: string): boolean =>
 for (const name of ['smollm2', 'llama3', 'qwen2', 'llama1', 'mistral'])
   describe(`the ${name} tokenizer`, () => {
     it('gives the ids of transformers on every line', async () => {
-      const tokenizer = await openGolden(name);
-      const lines: string[] = await json('lines.json.gz');
-      const { ids }: Golden = await json(`${name}/golden.json.gz`);
+      const tokenizer = await openGoldenTokenizer(name);
+      const lines = await json<string[]>('lines.json.gz');
+      const { ids } = await json<Golden>(`${name}/golden.json.gz`);
       assert.ok(lines.length >= 2000);
       const unlike = lines.flatMap((line, at) => {
         const ours = Array.from(tokenizer.encode(line));
@@ -56,9 +40,9 @@ for (const name of ['smollm2', 'llama3', 'qwen2', 'llama1', 'mistral'])
     });
 
     it('places tokens, adds specials and decodes as transformers does', async () => {
-      const tokenizer = await openGolden(name);
-      const lines: string[] = await json('lines.json.gz');
-      const { ids, specials, offsets, decoded, decodedPlain }: Golden = await json(`${name}/golden.json.gz`);
+      const tokenizer = await openGoldenTokenizer(name);
+      const lines = await json<string[]>('lines.json.gz');
+      const { ids, specials, offsets, decoded, decodedPlain } = await json<Golden>(`${name}/golden.json.gz`);
       for (const [key, expected] of Object.entries(offsets)) {
         const line = lines[Number(key)]!;
         const { starts, ends } = tokenizer.encodeWithOffsets(line);
