@@ -8,9 +8,17 @@ import { normalizerSchema } from './normalize.js';
 import { postProcessorSchema } from './postProcess.js';
 import { preTokenizerSchema } from './preTokenize.js';
 
+/** Checked by hand, as merges are: a schema per entry costs more time than all the rest of opening a tokenizer. */
+const vocabulary = z.custom<Readonly<Record<string, number>>>(
+  (value) =>
+    value !== null &&
+    typeof value === 'object' &&
+    Object.values(value).every((id) => Number.isSafeInteger(id) && (id as number) >= 0),
+  'not a table of tokens and ids',
+);
+
 type Merge = readonly [string, string];
 
-/** Checked by hand: a schema per merge costs more time than all the rest of opening a tokenizer. */
 const merges = z.array(z.unknown()).transform((list, context): readonly Merge[] =>
   list.map((item): Merge => {
     const pair: unknown = typeof item === 'string' ? item.split(' ') : item;
@@ -23,7 +31,7 @@ const merges = z.array(z.unknown()).transform((list, context): readonly Merge[] 
 
 const bpeSchema = z.object({
   type: z.literal('BPE').default('BPE'),
-  vocab: z.record(z.string(), z.int().nonnegative()),
+  vocab: vocabulary,
   merges,
   unk_token: z.string().nullish(),
   fuse_unk: z.boolean().nullish(),

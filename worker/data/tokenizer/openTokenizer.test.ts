@@ -81,6 +81,11 @@ describe('opening a tokenizer', () => {
     await assert.rejects(opening(broken), (error) => EspalierError.is(error, 'TokenizerInvalid'));
   });
 
+  it('refuses ids that are no ids', async () => {
+    const broken = JSON.stringify({ model: { ...model, vocab: { a: 0, b: -1 } } });
+    await assert.rejects(opening(broken), /model\.vocab: not a table of tokens and ids/);
+  });
+
   it('names what it does not support', async () => {
     const unigram = JSON.stringify({ model: { type: 'Unigram', vocab: [] } });
     await assert.rejects(opening(unigram), /uses the Unigram model/);
