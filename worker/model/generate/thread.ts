@@ -13,7 +13,7 @@ import type { ThreadData, ThreadRequest, ThreadResponse, ThreadResult } from './
 import type { DecodeModel } from './step.js';
 
 /** Entry of a generator's thread: answers one request after the other. A run of the model blocks this thread alone. */
-serve(parentPort!, workerData as ThreadData);
+if (parentPort) serve(parentPort, workerData as ThreadData);
 
 function serve(port: MessagePort, data: ThreadData): void {
   const answerer = createAnswerer(data);
@@ -57,6 +57,7 @@ function createAnswerer({ directory, spec, tensors, adapter, provider }: ThreadD
       const key = `${batch} x ${tokens}`;
       const session = sessions.get(key) ?? open(buildDecodeGraph({ ...model, batch, tokens }));
       sessions.set(key, session);
+      session.catch(() => sessions.delete(key));
       return session;
     },
   };
