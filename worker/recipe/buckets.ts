@@ -9,8 +9,10 @@ const rounded = (length: number): number => length + ((granularity - (length % g
 
 /** At most three lengths, ascending, that pad the given sequence lengths least; the last takes the longest. */
 export function chooseBuckets(lengths: readonly number[]): readonly number[] {
-  const sizes = [...new Set(lengths.map(rounded))].sort((a, b) => a - b);
-  const upTo = sizes.map((size) => lengths.filter((length) => rounded(length) === size).length);
+  const counts = new Map<number, number>();
+  for (const length of lengths) counts.set(rounded(length), (counts.get(rounded(length)) ?? 0) + 1);
+  const sizes = [...counts.keys()].sort((a, b) => a - b);
+  const upTo = sizes.map((size) => counts.get(size)!);
   for (let index = 1; index < upTo.length; index++) upTo[index]! += upTo[index - 1]!;
   // best[i]: the fewest padded tokens for all lengths up to sizes[i] with `used` buckets, the last of them sizes[i].
   let best = sizes.map((size, index) => ({ tokens: size * upTo[index]!, buckets: [size] }));

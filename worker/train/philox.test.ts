@@ -23,7 +23,7 @@ test('Philox4x32-10 gives the known answers of its authors', () => {
 test('a dropout mask is zero at its rate and keeps the mean', () => {
   const mask = dropoutMask(7, 3, 11, 2, [64, 257], 0.1);
   assert.equal(mask.length, 64 * 257);
-  assert.deepEqual([...new Set(mask)].sort(), [0, Math.fround(1 / 0.9)]);
+  assert.deepEqual([...new Set(mask)].sort(), [0, Math.fround(65536 / (65536 - 6554))]);
   const dropped = mask.filter((value) => value === 0).length / mask.length;
   assert.ok(dropped > 0.09 && dropped < 0.11, `${dropped}`);
 });
@@ -90,7 +90,7 @@ test('the bits of masks, permutations and initial values are fixed', () => {
       normal: sha256(bytes(normal(1001, 0.125, 42, 4))),
     },
     {
-      mask: '0b3eac3e85282c381c435f9e7a91004f82297753c0ad0b9b39dc3a11787958b6',
+      mask: 'f5475f847a33e57e9a22cd5f6d17cf61513012d87a9e6b41b6dea0845bb6dbac',
       shuffle: '41a6d73de8ecef0605f8f0627b30110ab34c0df857aa00d5bc8b3ec4f66b6006',
       uniform: '1d26a7282bd1fe5de77f7f141aff0f58648c1d42a9237c8577a3f4960084e9bf',
       normal: '0dbd697db5de8157af5e1983cb7d296c59a9b7b58a5fbcaafe9dbdd39e13c509',
