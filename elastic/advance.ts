@@ -38,7 +38,7 @@ const handlers: Handlers = {
       activity: activity.kind === 'ended' ? { kind: 'summing' } : activity,
       progressAtMs: turn.state.nowMs,
     };
-    turn.state = { ...turn.state, home: turn.state.step < turn.state.untilStep ? homeOf(turn.state) : new Map() };
+    if (turn.state.step < turn.state.untilStep) openStep(turn);
   },
 
   /** A lower number is old news. Unlike members under one number mean that two oracles believe in themselves. */
@@ -114,14 +114,20 @@ const handlers: Handlers = {
     for (let shard = 0; shard < state.rules.shards; shard++) {
       const key = { step, shard, node };
       const copy = turn.state.pieces.get(step)?.shards[shard]?.get(node);
-      // A peer's copy came first: ours has taken its place, and must equal it.
+      // Another copy came first: ours has taken its place, and must equal it.
       if (copy?.hash !== undefined) turn.effects.push({ kind: 'compare', from: copy.from, key, hash: copy.hash });
-      else if (!wanted || insertPiece(turn, key) === 'covered') turn.effects.push({ kind: 'drop', key });
+      if (copy !== undefined) continue;
+      if (!wanted || insertPiece(turn, key) === 'covered') turn.effects.push({ kind: 'drop', key });
     }
     const cost = state.rules.leavesOf(step).find(({ index }) => index === leaf)?.cost ?? 0;
     const rate = elapsedMs > 0 ? cost / elapsedMs : state.rate;
     turn.state = { ...turn.state, rate: state.rate === 0 ? rate : (state.rate + rate) / 2 };
     if (wanted) turn.state = { ...turn.state, done: [...state.done, leaf], progressAtMs: state.nowMs };
+  },
+
+  released(turn, { step, leaf }) {
+    const running = turn.state.running.filter((run) => run.step !== step || run.leaf !== leaf);
+    turn.state = { ...turn.state, running };
   },
 
   applied(turn, { step }) {
@@ -203,7 +209,15 @@ function startStep(turn: Turn, step: number): void {
     progressAtMs: state.nowMs,
     activity: leaving ? state.activity : { kind: 'summing' },
   };
-  if (step < state.untilStep) turn.state = { ...turn.state, home: homeOf(turn.state) };
+  if (step < state.untilStep) openStep(turn);
+}
+
+/** Makes the books of the current step: its tree, and whose turn each leaf is. */
+function openStep(turn: Turn): void {
+  const { state } = turn;
+  const pieces = new Map(state.pieces).set(state.step, piecesOf(state, state.step));
+  turn.state = { ...state, pieces };
+  turn.state = { ...turn.state, home: homeOf(turn.state) };
 }
 
 const since = (names: ReadonlySet<string>, step: number): ReadonlySet<string> =>

@@ -48,8 +48,9 @@ function pushes(state: ExchangeState, step: number, shard: number, to: string): 
 }
 
 /** Partial sums of the current step go to whoever reduces the shard: by the view here, or by what the peer says. */
-function partialsFor(state: ExchangeState, id: string, { status }: Peer, expected: ReadonlySet<number>): PieceKey[] {
+function partialsFor(state: ExchangeState, id: string, peer: Peer, expected: ReadonlySet<number>): PieceKey[] {
   const { step } = state;
+  const { status } = peer;
   if (step >= state.untilStep || (status !== undefined && (status.step > step || status.step < step - 1))) return [];
   const pieces = piecesOf(state, step);
   const keys: PieceKey[] = [];
@@ -57,16 +58,27 @@ function partialsFor(state: ExchangeState, id: string, { status }: Peer, expecte
     const asks = status?.step === step && status.reducing.includes(shard);
     if ((state.owners[shard] !== id && !asks) || isReduced(pieces, shard)) continue;
     if (status?.step === step && status.reduced.includes(shard)) continue;
-    for (const node of pieces.shards[shard]!.keys()) {
-      const { sibling } = pieces.tree.nodes.get(node)!;
-      const awaits = (leaf: number) => expected.has(leaf) || coveringNode(pieces, shard, leafNode(leaf)) !== undefined;
-      // Its sibling will be whole here soon, and half of the traffic saved.
-      const waits =
-        sibling !== undefined && !pieces.shards[shard]!.has(sibling) && leavesBelow(pieces.tree, sibling).every(awaits);
-      if (!waits || state.stalled) keys.push({ step, shard, node });
-    }
+    for (const node of pieces.shards[shard]!.keys())
+      if (state.stalled || !awaitsSibling(state, peer, { step, shard, node }, expected))
+        keys.push({ step, shard, node });
   }
   return keys;
+}
+
+/**
+ * Its sibling will be whole here soon, and half of the traffic saved. Not so if the peer has a part of the sibling already:
+ * then the two are never merged here.
+ */
+function awaitsSibling(state: ExchangeState, peer: Peer, key: PieceKey, expected: ReadonlySet<number>): boolean {
+  const pieces = piecesOf(state, key.step);
+  const { sibling } = pieces.tree.nodes.get(key.node)!;
+  if (sibling === undefined || pieces.shards[key.shard]!.has(sibling)) return false;
+  return leavesBelow(pieces.tree, sibling).every((leaf) => {
+    const node = coveringNode(pieces, key.shard, leafNode(leaf));
+    if (node === undefined) return expected.has(leaf);
+    const name = pieceName({ ...key, node });
+    return !peer.delivered.has(name) && !peer.sending.has(name);
+  });
 }
 
 /** Leaves of this step that are being computed here, or will be. */

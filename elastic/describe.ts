@@ -26,6 +26,8 @@ export function describeEvent(state: ExchangeState, event: ExchangeEvent): strin
       return `${describePiece(state, event.key)} not to be had from ${event.from}`;
     case 'computed':
       return `computed leaf ${event.leaf} of step ${event.step}`;
+    case 'released':
+      return `gave up leaf ${event.leaf} of step ${event.step}`;
     case 'applied':
       return `step ${event.step} committed`;
     case 'restored':

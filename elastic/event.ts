@@ -32,6 +32,8 @@ export type ExchangeEvent =
   | { readonly kind: 'sent'; readonly to: string; readonly key: PieceKey; readonly outcome: Outcome }
   | { readonly kind: 'fetchFailed'; readonly from: string; readonly key: PieceKey }
   | { readonly kind: 'computed'; readonly step: number; readonly leaf: number; readonly elapsedMs: number }
+  /** An abandoned leaf has given its engine back without a result. */
+  | { readonly kind: 'released'; readonly step: number; readonly leaf: number }
   | { readonly kind: 'applied'; readonly step: number }
   /** A peer's state was taken; it is the state of `step`. */
   | { readonly kind: 'restored'; readonly step: number }

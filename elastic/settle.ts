@@ -116,6 +116,9 @@ const isWorking = (state: ExchangeState): boolean =>
 function askAdmission(turn: Turn): void {
   const { state } = turn;
   if (state.view === undefined || isJoined(state, state.self) || state.activity.kind !== 'summing') return;
+  // Where others train, one of them must have been heard first: it knows the step, and that we fit.
+  const trained = [...state.peers].filter(([id]) => isJoined(state, id));
+  if (trained.length > 0 && !trained.some(([id, { status }]) => status !== undefined && isAlive(state, id))) return;
   if (frontier(state) > state.step + 1 || state.nowMs - state.readyAtMs < state.rules.timing.retryMs) return;
   turn.state = { ...state, readyAtMs: state.nowMs };
   turn.effects.push({ kind: 'ready', step: state.step });

@@ -46,6 +46,7 @@ export type Activity =
   /** Reduced shards from `floor` on are kept meanwhile. */
   | { readonly kind: 'restoring'; readonly from: string; readonly floor: number }
   | { readonly kind: 'leaving'; readonly sinceMs: number }
+  /** Nothing to do: no target yet, or it is reached. */
   | { readonly kind: 'ended' };
 
 export interface RunningLeaf {
@@ -99,7 +100,7 @@ export function initialState(options: {
     untilStep: options.step,
     view: undefined,
     peers: new Map(),
-    activity: { kind: 'summing' },
+    activity: { kind: 'ended' },
     pieces: new Map(),
     running: [],
     done: [],

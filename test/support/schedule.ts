@@ -25,18 +25,22 @@ export const schedule = fc.record({
 });
 export type Schedule = typeof schedule extends fc.Arbitrary<infer S> ? S : never;
 
+const steps = 6;
+
 export function play(plan: Schedule, trace?: (line: string) => void): World {
   let seed = plan.seed;
   const random = () => {
     seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
     return (seed >>> 8) / 2 ** 24;
   };
-  const leavesOf = (step: number) => {
+  const leavesAt = (step: number) => {
     const all = Array.from({ length: plan.leaves }, (_, index) => ({ index, cost: 10 + ((index + step) % 3) }));
     const present = all.filter(({ index }) => !plan.absent.includes(index));
     return present.length > 0 ? present : all.slice(0, 1);
   };
-  const world = new World({ ...plan, steps: 6, leavesOf, random, ...(trace && { trace }) });
+  const leaves = Array.from({ length: steps }, (_, step) => leavesAt(step));
+  const leavesOf = (step: number) => leaves[step]!;
+  const world = new World({ ...plan, steps, leavesOf, random, ...(trace && { trace }) });
   world.duplicateRate = plan.duplicateRate;
   world.jitterMs = plan.jitterMs;
   for (const fault of plan.faults) world.after(fault.atMs, () => inflict(world, fault));

@@ -44,6 +44,8 @@ export class World {
   readonly workers = new Map<string, SimulatedWorker>();
   readonly blocked = new Set<string>();
   readonly problems: string[] = [];
+  /** Times that somebody gave up waiting for the others: never without broken connections. */
+  stalls = 0;
   readonly rules: Rules;
   readonly twin: readonly Float32Array[];
   lossRate = 0;
@@ -53,8 +55,7 @@ export class World {
   view: View = { number: 0, members: [] };
   readonly #options: WorldOptions;
   readonly #length: number;
-  #queue: { atMs: number; order: number; run: () => void }[] = [];
-  #order = 0;
+  #queue: { atMs: number; run: () => void }[] = [];
   #born = 0;
 
   constructor(options: WorldOptions) {
@@ -110,8 +111,15 @@ export class World {
   }
 
   after(delayMs: number, run: () => void): void {
-    this.#queue.push({ atMs: this.nowMs + delayMs, order: this.#order++, run });
-    this.#queue.sort((a, b) => b.atMs - a.atMs || b.order - a.order);
+    const atMs = this.nowMs + delayMs;
+    // Latest first; of equal times the one asked for first comes out first.
+    let [from, to] = [0, this.#queue.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.#queue[middle]!.atMs > atMs) from = middle + 1;
+      else to = middle;
+    }
+    this.#queue.splice(from, 0, { atMs, run });
   }
 
   /** Runs until every live worker has ended, or until `untilMs`. */
@@ -133,6 +141,7 @@ export class World {
     for (const step of [{ kind: 'tick', nowMs: this.nowMs } as const, event]) {
       const { state, effects } = advance(worker.state, step);
       const line = describeEvent(worker.state, step);
+      if (state.stalled && !worker.state.stalled) this.stalls++;
       worker.state = state;
       if (line !== undefined) this.#options.trace?.(`${this.nowMs.toFixed(0)} ${worker.id}: ${line}`);
       for (const effect of effects) {
@@ -164,7 +173,7 @@ export class World {
     return worker;
   }
 
-  #remove(id: string): void {
+  #remove(id: string) {
     if (!this.view.members.some((member) => member.id === id)) return;
     if (!this.oracleUp) return this.after(1000, () => this.#remove(id));
     this.publish(this.view.members.filter((member) => member.id !== id));
@@ -213,7 +222,7 @@ export class World {
     });
   }
 
-  #perform(worker: SimulatedWorker, effect: Effect): void {
+  #perform(worker: SimulatedWorker, effect: Effect) {
     switch (effect.kind) {
       case 'add': {
         const at = (node: number) => pieceName({ step: effect.step, shard: effect.shard, node });
@@ -268,7 +277,7 @@ export class World {
     }
   }
 
-  #compute(worker: SimulatedWorker, step: number, leaf: number): void {
+  #compute(worker: SimulatedWorker, step: number, leaf: number) {
     const vector = gradientOf(step, leaf, worker.weights);
     const leafMs = (this.#options.leafMs ?? 100) * worker.slowness * (0.9 + 0.2 * this.#options.random());
     this.after(leafMs, () => {
@@ -286,7 +295,7 @@ export class World {
     });
   }
 
-  #whenRunning(worker: SimulatedWorker, run: () => void): void {
+  #whenRunning(worker: SimulatedWorker, run: () => void) {
     if (worker.life === 'running') run();
     else if (worker.life === 'paused') this.after(20, () => this.#whenRunning(worker, run));
   }
@@ -297,7 +306,7 @@ export class World {
       if (!this.#lost(from, to)) this.after(this.#delay(), () => this.emit(this.workers.get(to)!, event));
   }
 
-  #send(worker: SimulatedWorker, to: string, key: PieceKey): void {
+  #send(worker: SimulatedWorker, to: string, key: PieceKey) {
     const bytes = worker.cache.get(pieceName(key));
     if (bytes === undefined) return this.#problem(worker, `send without bytes ${pieceName(key)}`);
     worker.bytesSent += bytes.byteLength;
@@ -325,7 +334,7 @@ export class World {
     return outcome;
   }
 
-  #fetch(worker: SimulatedWorker, from: string, key: PieceKey): void {
+  #fetch(worker: SimulatedWorker, from: string, key: PieceKey) {
     const failed = () => this.emit(worker, { kind: 'fetchFailed', from, key });
     if (this.#lost(worker.id, from)) return this.after(300, failed);
     this.after(this.#delay(), () => {
@@ -338,7 +347,7 @@ export class World {
     });
   }
 
-  #restore(worker: SimulatedWorker, from: string): void {
+  #restore(worker: SimulatedWorker, from: string) {
     const failed = () => this.emit(worker, { kind: 'restoreFailed', from });
     if (this.#lost(worker.id, from)) return this.after(300, failed);
     this.after(this.#delay(), () => {
@@ -355,7 +364,7 @@ export class World {
     });
   }
 
-  #apply(worker: SimulatedWorker, step: number, root: number): void {
+  #apply(worker: SimulatedWorker, step: number, root: number) {
     const reduced = new Float32Array(this.#length * this.rules.shards);
     for (let shard = 0; shard < this.rules.shards; shard++) {
       const bytes = worker.cache.get(pieceName({ step, shard, node: root }));
