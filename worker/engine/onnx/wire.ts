@@ -20,7 +20,7 @@ export class WireWriter {
   }
 
   /** int64 and enums; negative numbers take ten bytes, as the format says. */
-  int(field: number, value: number | bigint): this {
+  int(field: number, value: number): this {
     this.#varint(field * 8);
     this.#varint(value);
     return this;
@@ -48,14 +48,16 @@ export class WireWriter {
     return out;
   }
 
-  #varint(value: number | bigint): void {
+  #varint(value: number): void {
     const bytes: number[] = [];
-    let rest = BigInt.asUintN(64, BigInt(value));
-    while (rest > 127n) {
-      bytes.push(Number(rest & 127n) | 128);
-      rest >>= 7n;
+    if (value >= 0) for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) | 128);
+    else {
+      // Two's complement in 64 bits: nine groups of seven, then the top bit.
+      let rest = BigInt.asUintN(64, BigInt(value));
+      for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+      value = Number(rest);
     }
-    bytes.push(Number(rest));
+    bytes.push(value);
     this.#parts.push(Uint8Array.from(bytes));
   }
 }

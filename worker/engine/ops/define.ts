@@ -94,6 +94,8 @@ export interface OpDefinition<A = Attributes> {
   readonly saved?: readonly number[];
   /** Cheap enough to compute again in the backward pass instead of keeping the result. */
   readonly cheap?: boolean;
+  /** Elements of the largest results inside `emit` that are no outputs, if they weigh; a symbolic size counts `rows`. */
+  scratch?(inputs: readonly (TensorType | null)[], rows: number): number;
   readonly cases: readonly OpCase<A>[];
 }
 

@@ -40,6 +40,8 @@ export const linearCrossEntropy = defineOp<Record<string, never>>({
   },
   vjp: ({ b, g, outputs }) => [b.mul(outputs[1]!, g), null, null, null],
   saved: [1],
+  // Logits and probabilities.
+  scratch: ([, head], rows) => 2 * rows * (head!.shape[0] as number),
   frozen: { 1: 'the head is a weight of the base', 3: 'loss weights are data' },
   emit: ({ e, inputs: [h, head, labels, weights], outputs: [loss, slope] }) => {
     const logits = e.node('Gemm', [h!, head!], { attributes: { transB: int(1) } });

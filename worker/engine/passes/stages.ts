@@ -1,6 +1,6 @@
 import { fail } from '../../../api/errors.js';
-import { canonicalJson } from '../../../common/hash.js';
-import type { Graph, Named, Node, Value, Weight } from '../ir/graph.js';
+import { canonicalJson, sha256 } from '../../../common/hash.js';
+import type { ConstantData, Graph, Named, Node, Value, Weight } from '../ir/graph.js';
 
 /** Name of the input that carries the hidden state into a stage, and of the output that carries it out. */
 export const stageInput = 'stage.in';
@@ -101,6 +101,9 @@ export const withFedWeights = ({ graph, weights }: NeutralStage): Graph => ({
 
 export const fedWeight = (index: number): string => `weight.${index}`;
 
+const bytesOf = ({ buffer, byteOffset, byteLength }: ConstantData): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
 function useOrder(stage: Graph): (value: Value) => number {
   const first = new Map<Value, number>();
   for (const node of stage.nodes)
@@ -126,7 +129,7 @@ function keyOf(graph: Graph, weights: readonly Weight[]): string {
       attributes,
       outputs.map(numberOf),
     ]),
-    graph.constants.map(({ value, data }) => [numberOf(value), value.shape, Array.from(data, String)]),
+    graph.constants.map(({ value, data }) => [numberOf(value), value.shape, sha256(bytesOf(data))]),
     graph.outputs.map(type),
   ]);
 }

@@ -36,15 +36,18 @@ export const openLayered: OpenStrategy = (setup, shape) => {
   const hidden = shape.rows * shape.tokens * setup.base.spec.hiddenSize;
   const hiddenShape = [shape.rows * shape.tokens, setup.base.spec.hiddenSize];
   const state = (): Feed => ({ dtype: 'float32', shape: hiddenShape, data: new Float32Array(hidden) });
+  // Kept from leaf to leaf: the hidden state after each layer, and two cotangents that take turns.
+  const kept = lazily(async () => ({
+    states: Array.from({ length: setup.base.spec.layers }, state),
+    cotangents: [state(), state()] as const,
+    close: () => Promise.resolve(),
+  }));
 
   /** Runs stages 0 to last - 1; returns the hidden states after each. */
   const ascend = async ({ forward }: Stages, feeds: Feeds): Promise<readonly Feed[]> => {
-    const states: Feed[] = [];
-    for (const stage of forward.slice(0, -1)) {
-      const after = state();
-      await stage.run({ ...feeds, ...entering(states.at(-1)) }, { [stageOutput]: after });
-      states.push(after);
-    }
+    const { states } = await kept.get();
+    for (const [k, stage] of forward.slice(0, -1).entries())
+      await stage.run({ ...feeds, ...entering(states[k - 1]) }, { [stageOutput]: states[k]! });
     return states;
   };
 
@@ -55,19 +58,18 @@ export const openLayered: OpenStrategy = (setup, shape) => {
       const parts = Object.entries(partsOf(setup.layout, result));
       const gradients: Feeds = Object.fromEntries(parts.map(([name, part]) => [gradientOutput(name), part]));
       const states = await ascend(stages, all);
-      let cotangent = state();
+      let [cotangent, below] = (await kept.get()).cotangents;
       const last = stages.backward.at(-1)!;
       await last.run(
         { ...all, ...entering(states.at(-1)) },
         { ...gradients, loss: lossPart(setup.layout, result), [stageGradient]: cotangent },
       );
       for (let k = stages.backward.length - 2; k >= 0 && stages.backward[k]!.trains; k--) {
-        const below = state();
         await stages.backward[k]!.run(
           { ...all, ...entering(states[k - 1]), [stageCotangent]: cotangent },
           { ...gradients, [stageGradient]: below },
         );
-        cotangent = below;
+        [cotangent, below] = [below, cotangent];
       }
     },
     async loss(feeds, adapter) {
