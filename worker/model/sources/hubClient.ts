@@ -1,9 +1,9 @@
-import { type Dispatcher, EnvHttpProxyAgent, fetch, type Response } from 'undici';
+import { Agent, fetch, ProxyAgent, type Response } from 'undici';
 import { fail } from '../../../api/errors.js';
 import type { Clock } from '../../../common/clock.js';
 import type { Logger } from '../../../common/log.js';
 import { isObject } from '../fields.js';
-import type { HubSettings } from './hubSettings.js';
+import { type HubSettings, proxyFor } from './hubSettings.js';
 
 export interface HubFile {
   readonly name: string;
@@ -43,14 +43,16 @@ export function createHubClient(
   settings: HubSettings,
   { clock, log, signal }: { readonly clock: Clock; readonly log: Logger; readonly signal?: AbortSignal },
 ): HubClient {
-  const dispatcher: Dispatcher = new EnvHttpProxyAgent({
-    // Empty strings, not undefined: undici would read the environment itself.
-    httpProxy: settings.httpProxy,
-    httpsProxy: settings.httpsProxy || settings.httpProxy,
-    noProxy: settings.noProxy,
-    headersTimeout: silenceMs,
-    bodyTimeout: silenceMs,
-  });
+  const timeouts = { headersTimeout: silenceMs, bodyTimeout: silenceMs };
+  const direct = new Agent(timeouts);
+  const proxies = new Map<string, ProxyAgent>();
+  const dispatcherFor = (target: URL) => {
+    const uri = proxyFor(target, settings);
+    if (uri === undefined) return direct;
+    const agent = proxies.get(uri) ?? new ProxyAgent({ uri, ...timeouts });
+    proxies.set(uri, agent);
+    return agent;
+  };
   const path = (part: string) => part.split('/').map(encodeURIComponent).join('/');
 
   return {
@@ -69,7 +71,9 @@ export function createHubClient(
       const start = response.status === 206 ? rangeStart(response) : 0;
       return { start, body: response.body ?? empty() };
     },
-    close: () => dispatcher.close(),
+    close: async () => {
+      await Promise.all([direct, ...proxies.values()].map((agent) => agent.close()));
+    },
   };
 
   /** Follows redirects itself: the token goes to the hub's own host and to no other. */
@@ -80,7 +84,7 @@ export function createHubClient(
       const authorization = isHub && settings.token !== null ? { authorization: `Bearer ${settings.token}` } : {};
       const init = {
         headers: { 'user-agent': 'espalier', ...authorization, ...headers },
-        dispatcher,
+        dispatcher: dispatcherFor(target),
         redirect: 'manual',
       } as const;
       const response = await fetch(target, signal ? { ...init, signal } : init).catch(transient);

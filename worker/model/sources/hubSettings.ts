@@ -27,3 +27,15 @@ export function hubSettings(env: Readonly<Record<string, string | undefined>>): 
     noProxy: either('NO_PROXY'),
   };
 }
+
+/** The proxy for a URL; undefined when it is reached directly. NO_PROXY: host, .suffix, *.suffix, host:port or *. */
+export function proxyFor(url: URL, { httpProxy, httpsProxy, noProxy }: HubSettings): string | undefined {
+  const proxy = url.protocol === 'https:' ? httpsProxy : httpProxy;
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  const isExempt = noProxy.split(/[\s,]+/).some((rule) => {
+    const [, host = '', rulePort] = /^(?:\*(?=\.))?(.*?)(?::(\d+))?$/.exec(rule.toLowerCase()) ?? [];
+    if (host === '' || (rulePort !== undefined && rulePort !== port)) return false;
+    return host === '*' || url.hostname === host || url.hostname.endsWith(host.startsWith('.') ? host : `.${host}`);
+  });
+  return proxy === '' || isExempt ? undefined : proxy;
+}
