@@ -4,7 +4,6 @@ import type { Change, DataSummary, RunRecord } from './record.js';
 export interface CardFiles {
   /** Folder names relative to the card, absent where not exported. */
   readonly serving: boolean;
-  readonly gguf: boolean;
   readonly merged: boolean;
 }
 
@@ -51,7 +50,7 @@ function introduction({ base, trainableParameters, method: { rank } }: RunRecord
 
 const isFloat = (storedAs: string) => ['F32', 'F16', 'BF16', 'F64'].includes(storedAs);
 
-function use({ base, omitted }: RunRecord, { serving, gguf, merged }: CardFiles): string {
+function use({ base, omitted }: RunRecord, { serving, merged }: CardFiles): string {
   const blocks = [
     'PEFT:',
     fenced(
@@ -67,7 +66,7 @@ function use({ base, omitted }: RunRecord, { serving, gguf, merged }: CardFiles)
         `vllm serve ${shell(base.nameOrPath)} --enable-lora --max-lora-rank 512 --lora-modules adapter=serving`,
       ),
     );
-  if (gguf) blocks.push('llama.cpp:', fenced('sh', 'llama-cli -m BASE.gguf --lora adapter.gguf'));
+  blocks.push('llama.cpp:', fenced('sh', 'llama-cli -m BASE.gguf --lora adapter.gguf'));
   if (merged) blocks.push('The base with the adapter merged in is a complete Hugging Face folder in `merged/`.');
   for (const { what, why } of omitted) blocks.push(`Left out: ${what}, because ${why}.`);
   return blocks.join('\n\n');

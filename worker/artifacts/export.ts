@@ -63,9 +63,7 @@ export async function exportArtifacts(input: ExportInput): Promise<Exported> {
   else omitted.push({ what: 'the serving copy', why: `rank ${adapter.method.rank} is beyond vLLM's 512` });
 
   signal?.throwIfAborted();
-  const gguf = ggufAdapter(adapter, base.spec, name);
-  if ('bytes' in gguf) await writeArtifact(join(folder, 'adapter.gguf'), gguf.bytes);
-  else omitted.push({ what: 'the GGUF adapter', why: gguf.refused });
+  await writeArtifact(join(folder, 'adapter.gguf'), ggufAdapter(adapter, base.spec, name));
 
   await copyFiles(base.directory, folder, tokenizerFiles);
   if (merged) {
@@ -75,10 +73,7 @@ export async function exportArtifacts(input: ExportInput): Promise<Exported> {
 
   const record: RunRecord = { ...input.record, method: adapter.method, adapterSha256, omitted };
   await writeArtifact(join(folder, 'espalier.json'), prettyJson(record));
-  await writeArtifact(
-    join(folder, 'README.md'),
-    modelCard(record, { serving: serving !== undefined, gguf: 'bytes' in gguf, merged }),
-  );
+  await writeArtifact(join(folder, 'README.md'), modelCard(record, { serving: serving !== undefined, merged }));
   return { adapterSha256, record };
 }
 

@@ -21,17 +21,13 @@ const blockNames: Readonly<Record<string, string>> = {
   'mlp.down_proj': 'ffn_down',
 };
 
-export type GgufAdapter = { readonly bytes: Uint8Array } | { readonly refused: string };
-
 /**
  * The adapter as llama.cpp reads it: it multiplies B A by `adapter.lora.alpha` / rank, with the rank of each tensor, so
  * alpha is written as scale * rank, which covers rsLoRA too.
  */
-export function ggufAdapter(adapter: Adapter, spec: ModelSpec, name: string): GgufAdapter {
+export function ggufAdapter(adapter: Adapter, spec: ModelSpec, name: string): Uint8Array {
   const { method } = adapter;
   const architecture = architectures[spec.family];
-  if (spec.tieWordEmbeddings && method.modules.includes('lm_head'))
-    return { refused: 'the output layer shares its weights with the embeddings, which llama.cpp cannot adapt apart' };
   const metadata = new Map<string, GgufValue>([
     ['general.architecture', { type: 'string', value: architecture }],
     ['general.type', { type: 'string', value: 'adapter' }],
@@ -46,11 +42,10 @@ export function ggufAdapter(adapter: Adapter, spec: ModelSpec, name: string): Gg
       tensor(`${target}.weight.lora_b`, architecture === 'llama' ? permuted(b, path, spec) : b),
     ];
   });
-  return { bytes: encodeGguf({ metadata, tensors }) };
+  return encodeGguf({ metadata, tensors });
 }
 
 export function ggufName(path: string): string {
-  if (path === 'lm_head') return 'output';
   const [, layer, module = ''] = /^model\.layers\.(\d+)\.(.+)$/.exec(path) ?? [];
   const block = blockNames[module];
   if (layer === undefined || block === undefined) throw new Error(`no GGUF name for ${path}`);

@@ -1,6 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail } from '../../api/errors.js';
 import { byCodeUnit } from '../../common/hash.js';
 import { methods } from '../adapter/index.js';
 import { type Site, sitesOf } from '../adapter/sites.js';
@@ -40,18 +39,15 @@ export async function writeMerged(
 ): Promise<void> {
   const dtype = mergedDtype(base);
   const sites = new Map(sitesOf(base.spec).map((site) => [`${site.path}.weight`, site]));
-  const untied = base.spec.tieWordEmbeddings && adapter.method.modules.includes('lm_head');
-  const sources = new Map<string, TensorLocation>(base.tensors);
-  if (untied && !sources.has('lm_head.weight')) sources.set('lm_head.weight', embeddings(base));
   const wrapped = new Set(adapter.method.modules.map((path) => `${path}.weight`));
 
   const produce = async ({ name }: { readonly name: string }): Promise<ArrayBufferView> => {
-    const weights = await readBaseTensor(base, name, sources.get(name)!);
+    const weights = await readBaseTensor(base, name, base.tensors.get(name)!);
     if (wrapped.has(name)) addDelta(weights, sites.get(name)!, adapter);
     return dtype === 'F32' ? weights : dtype === 'F16' ? float32ToFloat16(weights) : float32ToBfloat16(weights);
   };
 
-  const declared = [...sources]
+  const declared = [...base.tensors]
     .sort(([a], [b]) => byCodeUnit(a, b))
     .map(([name, { shape }]): DeclaredTensor => ({ name, dtype, shape }));
   const groups = cut(declared, options.limitBytes ?? fileLimitBytes);
@@ -78,7 +74,7 @@ export async function writeMerged(
       join(folder, 'model.safetensors.index.json'),
       prettyJson({ metadata: { total_size: totalBytes }, weight_map: weightMap }),
     );
-  await writeArtifact(join(folder, 'config.json'), await mergedConfig(base, dtype, untied));
+  await writeArtifact(join(folder, 'config.json'), await mergedConfig(base, dtype));
 }
 
 /** W += s B A, summed in float64 and rounded once. */
@@ -90,10 +86,6 @@ function addDelta(weights: Float32Array, site: Site, { method, tensors }: Adapte
   );
   for (let index = 0; index < weights.length; index++) weights[index]! += change[index]!;
 }
-
-const embeddings = (base: Base): TensorLocation =>
-  base.tensors.get('model.embed_tokens.weight') ??
-  fail('AdapterMismatch', { path: base.source, modules: ['lm_head'], why: 'the base has no embeddings' });
 
 const readBaseTensor = (base: Base, name: string, { file, offset, bytes, shape }: TensorLocation) =>
   readTensorAsFloat32(join(base.directory, file), { name, dtype: 'F32', shape, offset, bytes });
@@ -115,9 +107,9 @@ function cut(tensors: readonly DeclaredTensor[], limitBytes: number): DeclaredTe
 
 const dtypeNames: Record<MergedDtype, string> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
-async function mergedConfig(base: Base, dtype: MergedDtype, untied: boolean): Promise<string> {
+async function mergedConfig(base: Base, dtype: MergedDtype): Promise<string> {
   const { torch_dtype: _, ...config } = JSON.parse(await readFile(join(base.directory, 'config.json'), 'utf8'));
-  return prettyJson({ ...config, dtype: dtypeNames[dtype], ...(untied && { tie_word_embeddings: false }) });
+  return prettyJson({ ...config, dtype: dtypeNames[dtype] });
 }
 
 const pad = (number: number): string => String(number).padStart(5, '0');

@@ -87,7 +87,7 @@ function pairedModules(folder: string, tensors: ReadonlyMap<string, AdapterTenso
   const paths = new Set<string>();
   for (const key of tensors.keys()) {
     const path = /^base_model\.model\.(.+)\.lora_[AB]\.weight$/.exec(key)?.[1];
-    if (path === undefined) refuseTensor(folder, key);
+    if (path === undefined || path === 'lm_head') refuseTensor(folder, key);
     for (const part of ['A', 'B'] as const)
       if (!tensors.has(loraKey(path, part)))
         fail('AdapterInvalid', { path: folder, what: `${path} has no lora_${part}.weight` });
@@ -101,6 +101,7 @@ function refuseTensor(path: string, key: string): never {
     { sign: 'lora_magnitude_vector', name: 'DoRA' },
     { sign: 'lora_embedding_', name: 'LoRA on embeddings' },
     { sign: 'trainable_tokens', name: 'trainable_token_indices' },
+    { sign: '.lm_head.', name: 'LoRA on the output layer' },
   ].find(({ sign }) => key.includes(sign));
   if (feature)
     fail('AdapterUnsupported', {
