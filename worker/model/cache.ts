@@ -12,6 +12,7 @@ import { withLock } from './cacheLock.js';
 import { bytesOf } from './safetensors/bytes.js';
 import { alignmentBytes } from './safetensors/format.js';
 import { type DeclaredTensor, layoutSafetensors, writeSafetensors } from './safetensors/write.js';
+import { seal, unseal } from './sealed.js';
 import type { SourceModel } from './sources/sourceModel.js';
 
 export const markerFile = 'espalier-base.json';
@@ -58,10 +59,10 @@ export async function readCached(folder: string, log: Logger): Promise<CacheMark
 
 async function readMarker(folder: string): Promise<CacheMarker | undefined> {
   try {
-    const marker = JSON.parse(await readFile(join(folder, markerFile), 'utf8')) as CacheMarker;
-    return marker.version === cacheVersion ? marker : undefined;
+    const marker = unseal<CacheMarker>(await readFile(join(folder, markerFile), 'utf8'));
+    return marker?.version === cacheVersion ? marker : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -149,7 +150,7 @@ async function fill(
   const { storedAs, license } = model;
   const { baseSha256, tensors } = weights;
   const marker: CacheMarker = { version: cacheVersion, baseSha256, storedAs, license, revision, tensors, files };
-  await writeFileAtomically(join(scratch, markerFile), JSON.stringify(marker, null, 1));
+  await writeFileAtomically(join(scratch, markerFile), seal(marker));
   return marker;
 }
 

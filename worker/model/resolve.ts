@@ -10,6 +10,7 @@ import { parseModelSpec } from './config.js';
 import type { JsonObject } from './fields.js';
 import { alignmentBytes } from './safetensors/format.js';
 import type { DeclaredTensor } from './safetensors/write.js';
+import { seal, unseal } from './sealed.js';
 import { kindOf, readFolder, relevantFiles } from './sources/folder.js';
 import { readGgufModel } from './sources/ggufModel.js';
 import { locateHub, parseHubSource } from './sources/hub.js';
@@ -108,7 +109,7 @@ async function openLocated(located: Located, naming: Naming, deps: BaseDeps): Pr
   const marker = await readCached(folder, deps.log);
   if (marker !== undefined) return baseOf(folder, marker, located, naming);
   const index = join(deps.cacheDirectory, 'in-place', `${key}.json`);
-  const known = await readJson<Known>(index);
+  const known = unseal<Known>((await readText(index)) ?? '');
   if (known !== undefined) return baseOf(located.path, known, located, naming);
 
   const model = located.kind === 'folder' ? await readFolder(located.path) : await readGgufModel(located.path);
@@ -123,7 +124,7 @@ async function openLocated(located: Located, naming: Naming, deps: BaseDeps): Pr
     const baseSha256 = await hashBase(sorted, (name) => model.tensors.get(name)!.read(), deps.signal);
     const { storedAs, license } = model;
     const found: Known = { baseSha256, storedAs, license, revision: '', tensors: inPlace };
-    await writeFileAtomically(index, JSON.stringify(found));
+    await writeFileAtomically(index, seal(found));
     return baseOf(located.path, found, located, naming);
   }
   const revision = async () =>
@@ -174,9 +175,9 @@ async function baseOf(
   located: Located,
   { source, nameOrPath }: Naming,
 ): Promise<Base> {
-  const config =
-    (await readJson<JsonObject>(join(directory, 'config.json'))) ?? fail('BaseMissing', { source: directory });
-  const generation = (await readJson<JsonObject>(join(directory, 'generation_config.json'))) ?? {};
+  const config = await readConfig(join(directory, 'config.json'));
+  if (config === undefined) return fail('BaseMissing', { source: directory });
+  const generation = (await readConfig(join(directory, 'generation_config.json'))) ?? {};
   const tensors = Object.entries(known.tensors).sort(([a], [b]) => byCodeUnit(a, b));
   return {
     directory,
@@ -191,11 +192,16 @@ async function baseOf(
   };
 }
 
-async function readJson<Value>(path: string): Promise<Value | undefined> {
+const readConfig = async (path: string): Promise<JsonObject | undefined> => {
+  const text = await readText(path);
+  return text === undefined ? undefined : (JSON.parse(text) as JsonObject);
+};
+
+async function readText(path: string): Promise<string | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Value;
+    return await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }

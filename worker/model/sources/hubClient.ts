@@ -71,8 +71,9 @@ export function createHubClient(
       const start = response.status === 206 ? rangeStart(response) : 0;
       return { start, body: response.body ?? empty() };
     },
+    // Answers that were refused may have unread bodies: nothing waits for them.
     close: async () => {
-      await Promise.all([direct, ...proxies.values()].map((agent) => agent.close()));
+      await Promise.all([direct, ...proxies.values()].map((agent) => agent.destroy()));
     },
   };
 
