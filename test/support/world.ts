@@ -268,7 +268,7 @@ export class World {
       case 'finished':
       case 'left':
         worker.life = 'ended';
-        if (effect.kind === 'left') this.after(50, () => this.#remove(worker.id));
+        this.after(50, () => this.#remove(worker.id));
         return;
       case 'fault':
         return this.#problem(worker, `fault ${effect.fault.name}`);

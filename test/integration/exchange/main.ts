@@ -1,0 +1,85 @@
+import { systemClock } from '../../../common/clock.js';
+import { createLogger } from '../../../common/log.js';
+import { grpcTransport } from '../../../proto/grpc.js';
+import { createWorkerControl } from '../../../worker/exchange/control.js';
+import { createExchange } from '../../../worker/exchange/driver.js';
+import type { StepReport } from '../../../worker/exchange/trainee.js';
+import { ToyTrainee, toyRecipe } from '../../support/toyTrainee.js';
+
+/** One worker process that trains a toy over gRPC. Its orders come as JSON; what it says is one JSON object a line. */
+export interface ToyOrders {
+  readonly id: string;
+  readonly address: string;
+  readonly token: string;
+  readonly recipe: Parameters<typeof toyRecipe>[0];
+  readonly leafMs: number;
+  /** Instead of pseudo-gradients: nearly free vectors, to measure the exchange alone. */
+  readonly cheap?: boolean;
+  readonly logLevel?: 'debug' | 'warn';
+}
+
+const say = (what: object) => process.stdout.write(`${JSON.stringify(what)}\n`);
+const orders = JSON.parse(process.argv[2] ?? '{}') as ToyOrders;
+const clock = systemClock;
+const log = createLogger((line) => process.stderr.write(line), {
+  level: orders.logLevel ?? 'warn',
+  fields: { worker: orders.id },
+});
+const recipe = toyRecipe(orders.recipe);
+const trainee = new ToyTrainee(recipe, { beforeLeaf: (_, __, signal) => clock.sleep(orders.leafMs, signal) });
+if (orders.cheap) makeCheap(trainee, recipe.vectorLength);
+const transport = grpcTransport();
+const control = createWorkerControl({ clock });
+const exchange = createExchange({
+  self: orders.id,
+  recipe,
+  trainee,
+  others: { views: control.views, transport, token: orders.token },
+  clock,
+  log,
+});
+const server = await transport.listen([exchange.service, control.service], {
+  address: orders.address,
+  token: orders.token,
+  log,
+});
+say({ address: server.address });
+
+const stop = new AbortController();
+process.once('SIGTERM', () => stop.abort(new Error('SIGTERM')));
+const reports: StepReport[] = [];
+const signal = AbortSignal.any([stop.signal, control.stop]);
+for await (const report of exchange.run({ untilStep: recipe.steps, signal })) {
+  reports.push(report);
+  const { step, leavesComputedHere, stepMs, computeMs, waitMs, bytesSent, bytesReceived, members } = report;
+  control.emit({
+    step: {
+      step,
+      steps: recipe.steps,
+      leavesComputed: leavesComputedHere,
+      stepMs,
+      computeMs,
+      waitMs,
+      bytesSent,
+      bytesReceived,
+      members,
+    },
+  });
+}
+say({ sha256: trainee.sha256, nextStep: trainee.nextStep, reports });
+control.close();
+await exchange.close();
+await server.close();
+process.exit(0);
+
+function makeCheap(toy: ToyTrainee, length: number): void {
+  const pattern = Float32Array.from({ length }, (_, i) => Math.fround((i % 1000) / 1000));
+  toy.computeLeaf = async (_, __, signal2) => {
+    await clock.sleep(orders.leafMs, signal2);
+    return pattern.slice();
+  };
+  toy.apply = async (step, reduced) => {
+    toy.weights = reduced;
+    toy.nextStep = step + 1;
+  };
+}

@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../common/clock.js';
+import { silentLogger } from '../../common/log.js';
+import { fileViewStore } from '../../controller/membership/fileViewStore.js';
+import { type Oracle, openOracle } from '../../controller/membership/oracle.js';
+import { grpcTransport } from '../../proto/grpc.js';
+import type { StepReport } from '../../worker/exchange/trainee.js';
+import type { ToyOrders } from '../integration/exchange/main.js';
+
+export interface ToyResult {
+  readonly sha256: string;
+  readonly nextStep: number;
+  readonly reports: readonly StepReport[];
+}
+
+export interface ToyProcess {
+  readonly id: string;
+  readonly child: ChildProcess;
+  /** Undefined when it died. */
+  readonly result: Promise<ToyResult | undefined>;
+}
+
+export interface Fleet {
+  readonly oracle: Oracle;
+  readonly processes: readonly ToyProcess[];
+  /** Resolves when some worker has committed this step. */
+  committed(step: number): Promise<void>;
+  add(id: string): Promise<ToyProcess>;
+  close(): Promise<void>;
+}
+
+/** Real worker processes on this machine, and the oracle that names them to each other. */
+export async function toyFleet(count: number, orders: Pick<ToyOrders, 'recipe' | 'leafMs' | 'cheap'>): Promise<Fleet> {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-'));
+  const token = 'a toy job';
+  let highest = -1;
+  let waiting: { step: number; resolve: () => void }[] = [];
+  const oracle = await openOracle({
+    store: fileViewStore(join(folder, 'views')),
+    transport: grpcTransport(),
+    token,
+    clock: systemClock,
+    log: silentLogger,
+    onEvent: (_, { step }) => {
+      highest = Math.max(highest, step?.step ?? -1);
+      for (const one of waiting.filter(({ step: wanted }) => wanted <= highest)) one.resolve();
+      waiting = waiting.filter(({ step: wanted }) => wanted > highest);
+    },
+  });
+  const processes: ToyProcess[] = [];
+  const add = async (id: string) => {
+    const { process, address } = await start({ ...orders, id, token, address: `unix:${folder}/${id}.sock` });
+    processes.push(process);
+    oracle.register({ id, address });
+    return process;
+  };
+  await Promise.all(Array.from({ length: count }, (_, i) => add(`w${i}`)));
+  await oracle.form(AbortSignal.timeout(30_000));
+  return {
+    oracle,
+    processes,
+    committed: (step) =>
+      new Promise((resolve) => {
+        if (highest >= step) resolve();
+        else waiting.push({ step, resolve });
+      }),
+    add,
+    close: async () => {
+      await oracle.close();
+      for (const { child } of processes) child.kill('SIGKILL');
+      await Promise.all(processes.map(({ result }) => result));
+    },
+  };
+}
+
+async function start(orders: ToyOrders): Promise<{ process: ToyProcess; address: string }> {
+  const main = join(dirname(fileURLToPath(import.meta.url)), '../integration/exchange/main.js');
+  const child = spawn(process.execPath, ['--enable-source-maps', main, JSON.stringify(orders)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout! });
+  const said: Record<string, unknown>[] = [];
+  lines.on('line', (line) => said.push(JSON.parse(line) as Record<string, unknown>));
+  await Promise.race([once(lines, 'line'), once(child, 'exit')]);
+  const address = said[0]?.address;
+  if (typeof address !== 'string') throw new Error(`the worker ${orders.id} did not start`);
+  const result = once(child, 'close').then(() => said[1] as ToyResult | undefined);
+  return { process: { id: orders.id, child, result }, address };
+}
