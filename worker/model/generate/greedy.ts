@@ -5,7 +5,7 @@ export interface GreedyOptions {
   readonly maxTokens: number;
   /** Tokens that end an answer; they are not part of it. */
   readonly stopIds: readonly number[];
-  /** Asked between steps; true ends the work with what `onCancelled` throws. */
+  /** Called between steps; throws when nobody waits any more. */
   throwIfCancelled(): void;
 }
 
