@@ -76,5 +76,9 @@ test('nothing left, layers that do not exist and the output layer are refused', 
     facts: { layers: [2], last: 1 },
     remedy: 'name layers of 0 to 1',
   });
-  assert.deepEqual(refusal({ targetModules: ['q_proj', 'lm_head'] }).facts, { module: 'lm_head' });
+  assert.deepEqual(refusal({ targetModules: ['q_proj', 'lm_head'] }), {
+    name: 'TargetUnsupported',
+    facts: { module: 'lm_head' },
+    remedy: 'leave lm_head out of targetModules, or put it into excludeModules',
+  });
 });

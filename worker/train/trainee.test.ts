@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { aJob } from '../../test/support/aJob.js';
 import { aSequence, aSpec } from '../../test/support/aSpec.js';
+import { runAlone } from '../../test/support/runAlone.js';
 import { initialAdapter } from '../adapter/init.js';
 import { sitesOf } from '../adapter/sites.js';
 import type { Engine, MicroBatch } from '../engine/engine.js';
 import { compileRecipe } from '../recipe/compile.js';
 import { decodeTokens } from '../recipe/tokens.js';
-import { runAlone } from './runAlone.js';
 import { initialState } from './state.js';
 import { createTrainee, recipeFacts } from './trainee.js';
 

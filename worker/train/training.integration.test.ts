@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { packageRoot } from '../../common/root.js';
 import { aJob } from '../../test/support/aJob.js';
 import { goldenBase } from '../../test/support/goldenModel.js';
+import { runAlone } from '../../test/support/runAlone.js';
 import { methods } from '../adapter/index.js';
 import { initialAdapter } from '../adapter/init.js';
 import { parametersOf, tensorIn, wrappedSites } from '../adapter/layout.js';
@@ -17,7 +18,6 @@ import { type CompiledRecipe, compileRecipe } from '../recipe/compile.js';
 import { engineSetup } from '../recipe/engineSetup.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { decodeTokens } from '../recipe/tokens.js';
-import { runAlone } from './runAlone.js';
 import { initialState, type StepOutcome } from './state.js';
 import { createTrainee } from './trainee.js';
 

@@ -1,7 +1,7 @@
 import { buildTree, type Tree } from '../../elastic/tree.js';
-import type { Trainee } from '../exchange/trainee.js';
-import type { Recipe } from '../recipe/recipe.js';
-import { leavesAt } from './leaves.js';
+import type { Trainee } from '../../worker/exchange/trainee.js';
+import type { Recipe } from '../../worker/recipe/recipe.js';
+import { leavesAt } from '../../worker/train/leaves.js';
 
 /**
  * Trains without an exchange: one process, all leaves, the same summation tree. What several workers make together must
