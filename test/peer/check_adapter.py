@@ -70,10 +70,11 @@ def furthest(left, right):
 
 def check_peft(adapter, base, prompts):
     """Logits of every prompt unmerged and merged; the serving copy and the merged folder must agree with them."""
-    plain = [logits(load_base(base), ids) for ids in prompts]
+    bare = load_base(base)
+    plain = [logits(bare, ids) for ids in prompts]
     model, _ = load_peft(base, adapter)
     unmerged = [logits(model, ids) for ids in prompts]
-    tokens = [greedy(model, ids, 16) for ids in prompts]
+    tokens = [greedy(model, ids, 12) for ids in prompts]
     merged = [logits(model.merge_and_unload(), ids) for ids in prompts]
     errors = {"mergedByPeft": furthest(unmerged, merged)}
     serving = Path(adapter) / "serving"
@@ -83,7 +84,8 @@ def check_peft(adapter, base, prompts):
         errors["serving"] = furthest(unmerged, [logits(copy, ids) for ids in prompts])
     folder = Path(adapter) / "merged"
     if folder.exists():
-        errors["mergedByUs"] = furthest(unmerged, [logits(load_base(folder), ids) for ids in prompts])
+        whole = load_base(folder)
+        errors["mergedByUs"] = furthest(unmerged, [logits(whole, ids) for ids in prompts])
     moved = furthest(plain, unmerged)
     assert moved > 0.05, f"the adapter moves logits by {moved} only"
     for name, error in errors.items():

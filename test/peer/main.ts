@@ -14,8 +14,9 @@ import { anAdapter, aRecord, untrained } from '../support/anAdapter.js';
 import { exportCases, exportOf } from '../support/exportCases.js';
 
 /**
- * `npm run test:peer`: writes the exports of test/support/exportCases.ts and lets PEFT, gguf-py and llama.cpp read them.
- * When all agree, the hashes of what they read go into test/golden/artifacts/checked.json, which npm test compares with.
+ * `npm run test:peer`: writes the exports of test/support/exportCases.ts and lets PEFT and gguf-py read them.
+ * When they agree, the hashes of what they read go into test/golden/artifacts/checked.json, which npm test compares with.
+ * Then an adapter of the quickstart's base goes through PEFT and llama.cpp.
  * PEER_PYTHON names a Python with torch, transformers, peft, gguf and xllamacpp.
  */
 async function main(): Promise<void> {
@@ -34,12 +35,12 @@ async function main(): Promise<void> {
     await writeFile(join(folder, 'cases.json'), JSON.stringify(Object.fromEntries(bases)));
     const peer = (script: string, ...args: string[]) => run(python, [join(root, 'test/peer', script), ...args], root);
     await peer('check_exports.py', folder, join(root, 'test/golden/models'));
+    const checked = { script: 'npm run test:peer', exports };
+    await writeFile(join(root, 'test/golden/artifacts/checked.json'), `${JSON.stringify(checked, null, 1)}\n`);
     const gguf = join(cache, 'base/SmolLM2-135M-Instruct.Q4_1.gguf');
     if (!existsSync(gguf)) throw new Error(`no ${gguf}. Run: npm run quickstart, which fetches it`);
     const base = await exportOfRealBase(gguf, cache, join(folder, 'real'));
     await peer('check_adapter.py', join(folder, 'real'), base, '--gguf-base', gguf);
-    const checked = { script: 'npm run test:peer', exports };
-    await writeFile(join(root, 'test/golden/artifacts/checked.json'), `${JSON.stringify(checked, null, 1)}\n`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
