@@ -1,3 +1,4 @@
+import type { Bidi, ClientStream, ServerStream, Unary } from './callKinds.js';
 import type { FetchRequest, FetchRequestInput } from './generated/espalier/v1/FetchRequest.js';
 import type { FetchStateRequest, FetchStateRequestInput } from './generated/espalier/v1/FetchStateRequest.js';
 import type { GetJobRequest, GetJobRequestInput } from './generated/espalier/v1/GetJobRequest.js';
@@ -19,7 +20,6 @@ import type { WatchEventsRequest, WatchEventsRequestInput } from './generated/es
 import type { WatchJobsRequest, WatchJobsRequestInput } from './generated/espalier/v1/WatchJobsRequest.js';
 import type { WatchMetricsRequest, WatchMetricsRequestInput } from './generated/espalier/v1/WatchMetricsRequest.js';
 import type { WorkerEvent, WorkerEventInput } from './generated/espalier/v1/WorkerEvent.js';
-import type { Bidi, ClientStream, ServerStream, Unary } from './transport.js';
 
 /** Every service with the shape of its methods; `load.test.ts` holds it against the .proto files, both ways. */
 export interface Services {

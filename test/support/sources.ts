@@ -40,8 +40,8 @@ function withoutComments(text: string): string {
 
 /** Module names that a file imports, types included, static and dynamic. */
 export function importsOf({ code }: SourceFile): readonly string[] {
-  const statements = /(?:^|[\n;])\s*(?:import|export)\b(?:[^'"`;]*?\bfrom)?\s*['"]([^'"]+)['"]/g;
-  const calls = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+  const statements = /(?:^|[\n;])\s*(?:import|export)\b(?:[^'"`;]*?\bfrom)?\s*['"]([\w@./:+-]+)['"]/g;
+  const calls = /\bimport\(\s*['"]([\w@./:+-]+)['"]\s*\)/g;
   return [...code.matchAll(statements), ...code.matchAll(calls)].map(([, name]) => name!);
 }
 

@@ -1,3 +1,4 @@
+import type { DataFormat, Supervise, Truncation } from './choices.js';
 import type { DataReport } from './report.js';
 import type { Sequence } from './sequence.js';
 import type { Tokenizer } from './tokenizer.js';
@@ -28,11 +29,6 @@ export interface DataOptions {
   /** Training rows quoted in the report; 0 keeps all text out of it. */
   readonly samples: number;
 }
-
-export type DataFormat = 'auto' | RowFormat;
-export type RowFormat = 'messages' | 'prompt-completion' | 'instruction' | 'text';
-export type Supervise = 'all' | 'assistant' | 'completion';
-export type Truncation = 'end' | 'start' | 'drop';
 
 export interface DataDeps {
   readonly tokenizer: Tokenizer;

@@ -1,6 +1,7 @@
 import { fail } from '../../api/errors.js';
 import { canonicalJson, sha256 } from '../../common/hash.js';
-import type { DataDeps, DataOptions, RowFormat } from './dataset.js';
+import type { RowFormat } from './choices.js';
+import type { DataDeps, DataOptions } from './dataset.js';
 import type { Document } from './pack/sequences.js';
 import { type Encoder, encodeRow } from './rows/encodeRow.js';
 import { formatOf, isUnusable, parseObject, parseRow, type Row, type Unusable } from './rows/row.js';

@@ -1,4 +1,4 @@
-import type { RowFormat, Supervise, Truncation } from './dataset.js';
+import type { RowFormat, Supervise, Truncation } from './choices.js';
 
 /** What was read, used and left out. Stored as data-report.json; holds no training text unless samples were asked for. */
 export interface DataReport {

@@ -1,4 +1,4 @@
-import type { Supervise, Truncation } from '../dataset.js';
+import type { Supervise, Truncation } from '../choices.js';
 import { type Document, supervisedTokens } from '../pack/sequences.js';
 import type { ChatTemplate } from '../template.js';
 import type { Tokenizer } from '../tokenizer.js';

@@ -1,4 +1,4 @@
-import type { RowFormat } from '../dataset.js';
+import type { RowFormat } from '../choices.js';
 import type { ChatMessage } from '../template.js';
 
 /** A usable row, whatever its format was. */
