@@ -7,7 +7,7 @@ import { systemClock } from '../common/clock.js';
 import { packageRoot } from '../common/root.js';
 import { cacheDirectory } from './cacheDirectory.js';
 import { commands } from './commands/index.js';
-import { prepare } from './local/prepare.js';
+import { prepareLocally } from './local/prepare.js';
 import { runCli } from './runCli.js';
 
 // The one place of the command line that sees argv, the environment, the streams and the exit code.
@@ -49,6 +49,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
     clock: systemClock,
     cacheDirectory: cacheDirectory(process.env),
     readStdin: () => buffer(addAbortSignal(interruption.signal, process.stdin)),
-    prepare,
+    prepare: (job, context) => prepareLocally(job, context, { clock: systemClock }),
   },
 });

@@ -42,7 +42,7 @@ export async function spawnWorker({ name, entry, args, env, logFile }: SpawnOpti
       child.once('error', reject);
     });
     // A worker that dies closes the pipe under us; its exit says all there is to say.
-    child.stdin.on('error', () => {});
+    child.stdin?.on('error', () => {});
     return { name, pid: child.pid as number, logFile, ended, signal: (signal) => void child.kill(signal) };
   } finally {
     closeSync(log);
