@@ -104,9 +104,9 @@ def llama_tokens(gguf_base, adapter, prompts, count):
     answers = []
     for ids in prompts:
         answer = server.handle_completions({"prompt": ids, "n_predict": count, "temperature": 0, "cache_prompt": False,
-                                            "return_tokens": True, "ignore_eos": False})
+                                            "n_probs": 1, "logprobs": 1})
         answer = answer if isinstance(answer, dict) else json.loads(answer)
-        answers.append(answer["tokens"])
+        answers.append([step["id"] for step in answer["choices"][0]["logprobs"]["content"]])
     return answers
 
 
