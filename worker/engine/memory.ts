@@ -24,8 +24,11 @@ export interface MemoryNeed {
 }
 
 const mebibyte = 2 ** 20;
-/** Measured (SmolLM2-135M, 512 and 1,024 tokens): ONNX Runtime's arena holds 1.2 times what is alive. */
-const arenaFactor = 1.2;
+/**
+ * Measured (SmolLM2-135M, 256 to 1,024 tokens): the arena of a whole model's session holds 1.2 times what is alive; the
+ * small arenas of single layers, which grow by doubling, 2.2 times.
+ */
+const arenaFactor: Readonly<Record<StrategyName, number>> = { whole: 1.2, layered: 2.2 };
 /** Measured: an engine's thread with its libraries, and a session's nodes with their kernels. */
 const threadBytes = 32 * mebibyte;
 const nodeBytes = 6_000;
@@ -53,7 +56,7 @@ const needOf: Readonly<Record<StrategyName, (setup: EngineSetup, shape: MicroBat
   whole(setup, shape) {
     const { graph, loss, wanted } = buildTrainingGraph({ ...setup, ...setup.base, shape });
     const training = trainingGraph(graph, loss, wanted);
-    return { ownBytes: sessionBytes(training, setup.headChunk), mappedBytes: weightBytes(training.weights) };
+    return { ownBytes: sessionBytes('whole', training, setup.headChunk), mappedBytes: weightBytes(training.weights) };
   },
   layered(setup, shape) {
     const { spec } = setup.base;
@@ -66,7 +69,7 @@ const needOf: Readonly<Record<StrategyName, (setup: EngineSetup, shape: MicroBat
       distinct.filter((stage) => !isShared(stage)).flatMap(({ weights }) => weights.map(({ name }) => name)),
     );
     const states = (spec.layers + 2) * shape.rows * shape.tokens * spec.hiddenSize * 4;
-    const sessions = distinct.reduce((sum, { graph }) => sum + sessionBytes(graph, setup.headChunk), 0);
+    const sessions = distinct.reduce((sum, { graph }) => sum + sessionBytes('layered', graph, setup.headChunk), 0);
     return {
       ownBytes: sessions + states + fed,
       mappedBytes: [...mapped].reduce((sum, name) => sum + setup.base.tensors.get(name)!.bytes, 0),
@@ -77,8 +80,8 @@ const needOf: Readonly<Record<StrategyName, (setup: EngineSetup, shape: MicroBat
 const weightBytes = (weights: readonly Weight[]): number =>
   weights.reduce((sum, { location }) => sum + location.bytes, 0);
 
-const sessionBytes = (graph: Graph, headChunk: number): number =>
-  arenaFactor * peakLiveBytes(graph, ops, headChunk) + nodeBytes * graph.nodes.length;
+const sessionBytes = (strategy: StrategyName, graph: Graph, headChunk: number): number =>
+  Math.ceil(arenaFactor[strategy] * peakLiveBytes(graph, ops, headChunk)) + nodeBytes * graph.nodes.length;
 
 /** The text of a file, or undefined when there is none. */
 export type ReadText = (path: string) => string | undefined;

@@ -2,10 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EspalierError } from '../../api/errors.js';
 import { createMicroBatchFeeds } from '../model/graph/inputs.js';
 import type { MicroBatch, MicroBatchShape } from './engine.js';
-import type { DType } from './ir/graph.js';
+import { typedFeeds, withoutEmptyChunks } from './feeds.js';
 import { probeDenormals } from './probe.js';
 import type { EngineAnswer, EngineRequest, Failure } from './protocol.js';
-import type { Feed } from './session.js';
 import { openLayered } from './strategy/layered.js';
 import type { EngineSetup, Feeds, OpenStrategy, Strategy, StrategyName } from './strategy/strategy.js';
 import { openWhole } from './strategy/whole.js';
@@ -45,28 +44,16 @@ function serve(setup: EngineSetup, post: (answer: EngineAnswer, transfer?: Array
 }
 
 function openShape(setup: EngineSetup, shape: MicroBatchShape): Opened {
-  const { base, headChunk, method, seed } = setup;
-  const typed =
-    (make: ReturnType<typeof createMicroBatchFeeds>) =>
-    (batch: MicroBatch): Feeds =>
-      Object.fromEntries(
-        Object.entries(make(batch)).map(([name, feed]) => [name, { ...feed, dtype: dtypeOf(feed.data) }]),
-      );
+  const { base, device, headChunk, method, seed } = setup;
+  const ready = (feeds: Feeds): Feeds => (device === 'cpu' ? feeds : withoutEmptyChunks(feeds, headChunk));
+  const training = createMicroBatchFeeds(base.spec, shape, headChunk, { method, seed });
+  const evaluation = createMicroBatchFeeds(base.spec, shape, headChunk);
   return {
     strategy: strategies[setup.strategy](setup, shape),
-    trainingFeeds: typed(createMicroBatchFeeds(base.spec, shape, headChunk, { method, seed })),
-    evaluationFeeds: typed(createMicroBatchFeeds(base.spec, shape, headChunk)),
+    trainingFeeds: (batch) => ready(typedFeeds(training(batch))),
+    evaluationFeeds: (batch) => ready(typedFeeds(evaluation(batch))),
   };
 }
-
-const dtypeOf = (data: Feed['data']): DType =>
-  data instanceof Float32Array
-    ? 'float32'
-    : data instanceof Int32Array
-      ? 'int32'
-      : data instanceof Uint8Array
-        ? 'bool'
-        : 'int64';
 
 const asData = (error: unknown): Failure =>
   error instanceof EspalierError
