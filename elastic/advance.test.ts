@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { acceptance, advance } from './advance.js';
+import type { Effect } from './effect.js';
+import type { ExchangeEvent } from './event.js';
+import { defaultTiming } from './rules.js';
+import { type ExchangeState, initialState } from './state.js';
+import { waitingFor } from './tell.js';
+import type { View } from './view.js';
+
+const rules = {
+  steps: 4,
+  shards: 2,
+  leavesOf: () => [0, 1, 2, 3].map((index) => ({ index, cost: 1 })),
+  timing: defaultTiming,
+};
+const viewOf = (number: number, ...ids: string[]): View => ({
+  number,
+  members: ids.map((id) => ({ id, address: id, joined: true })),
+});
+
+function after(...events: ExchangeEvent[]): { state: ExchangeState; effects: Effect[] } {
+  let state = initialState({ rules, self: 'a', parallel: 1, step: 0, nowMs: 0 });
+  const effects: Effect[] = [];
+  for (const event of [{ kind: 'target', untilStep: 4 } as const, ...events]) {
+    const turn = advance(state, event);
+    state = turn.state;
+    effects.push(...turn.effects);
+  }
+  return { state, effects };
+}
+const faults = (effects: readonly Effect[]) =>
+  effects.flatMap((effect) => (effect.kind === 'fault' ? [effect.fault] : []));
+
+test('a view with a lower number is old news, one with a higher number counts', () => {
+  const { state } = after({ kind: 'view', view: viewOf(3, 'a', 'b') }, { kind: 'view', view: viewOf(2, 'a') });
+  assert.equal(state.view?.number, 3);
+  assert.equal(advance(state, { kind: 'view', view: viewOf(4, 'a') }).state.view?.number, 4);
+});
+
+test('unlike members under one number are a fault, equal ones are not', () => {
+  const seen = { kind: 'view', view: viewOf(3, 'a', 'b') } as const;
+  assert.deepEqual(faults(after(seen, seen).effects), []);
+  assert.deepEqual(faults(after(seen, { kind: 'view', view: viewOf(3, 'a', 'c') }).effects), [
+    { name: 'ViewConflict', facts: { view: 3, here: 'a, b', there: 'a, c' } },
+  ]);
+});
+
+test('a node below a held one is refused, an arriving ancestor drops what is below it, siblings merge', () => {
+  const piece = (node: number) =>
+    ({ kind: 'received', from: 'b', key: { step: 0, shard: 0, node }, hash: 'h' }) as const;
+  const view = { kind: 'view', view: viewOf(1, 'a') } as const;
+  // Leaf 2, then [2,4) (node 5) over it.
+  const { state, effects } = after(view, piece(4), piece(5));
+  assert.deepEqual(
+    effects.filter(({ kind }) => kind === 'drop'),
+    [{ kind: 'drop', key: { step: 0, shard: 0, node: 4 } }],
+  );
+  assert.equal(acceptance(state, { step: 0, shard: 0, node: 6 }), 'covered');
+  assert.equal(acceptance(state, { step: 0, shard: 1, node: 6 }), 'taken');
+  const merged = advance(state, piece(1));
+  assert.deepEqual(
+    merged.effects.filter(({ kind }) => kind === 'add'),
+    [{ kind: 'add', step: 0, shard: 0, left: 1, right: 5, into: 3 }],
+  );
+});
+
+test('pieces of committed steps are late, of far steps early, of the next step welcome', () => {
+  const { state } = after({ kind: 'view', view: viewOf(1, 'a') }, { kind: 'applied', step: 0 });
+  const at = (step: number, node: number) => acceptance(state, { step, shard: 0, node });
+  assert.deepEqual(
+    [at(0, 0), at(1, 0), at(2, 0), at(3, 0), at(3, 3), at(4, 3)],
+    ['late', 'taken', 'taken', 'early', 'taken', 'early'],
+  );
+});
+
+test('a second copy with other bytes is a fault that names the peer', () => {
+  const copy = (from: string, hash: string) =>
+    ({ kind: 'received', from, key: { step: 0, shard: 0, node: 4 }, hash }) as const;
+  const view = { kind: 'view', view: viewOf(1, 'a', 'b', 'c') } as const;
+  assert.deepEqual(faults(after(view, copy('b', 'x'), copy('c', 'x')).effects), []);
+  assert.deepEqual(faults(after(view, copy('b', 'x'), copy('c', 'y')).effects), [
+    { name: 'NumericsDiverged', facts: { step: 0, node: 4, peer: 'c' } },
+  ]);
+});
+
+test('an own leaf that a peer has sent already is compared with what the peer sent', () => {
+  const view = { kind: 'view', view: viewOf(1, 'a') } as const;
+  const received = { kind: 'received', from: 'b', key: { step: 0, shard: 0, node: 0 }, hash: 'x' } as const;
+  const { state, effects } = after(view, received, { kind: 'computed', step: 0, leaf: 0, elapsedMs: 5 });
+  assert.deepEqual(
+    effects.filter(({ kind }) => kind === 'compare'),
+    [{ kind: 'compare', from: 'b', key: received.key, hash: 'x' }],
+  );
+  assert.deepEqual(faults(advance(state, { kind: 'diverged', from: 'b', key: received.key }).effects), [
+    { name: 'NumericsDiverged', facts: { step: 0, node: 0, peer: 'b' } },
+  ]);
+});
+
+test('waiting is data: what is missing, and whose it is', () => {
+  assert.deepEqual(waitingFor(after().state), { code: 'ViewMissing' });
+  const alone = after({ kind: 'view', view: viewOf(1, 'a') });
+  assert.deepEqual(waitingFor(alone.state), { code: 'LeavesMissing', leaves: [0, 1, 2, 3] });
+});
