@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fail } from '../../api/errors.js';
+import { dropoutInput } from '../adapter/method.js';
 import { buildTrainingGraph } from '../model/graph/training.js';
 import type { MicroBatchShape } from './engine.js';
 import type { Graph, Weight } from './ir/graph.js';
 import { ops } from './ops/index.js';
-import { peakLiveBytes } from './passes/liveness.js';
+import { bytesOf, peakLiveBytes } from './passes/liveness.js';
 import type { NeutralStage } from './passes/stages.js';
 import { trainingGraph } from './program.js';
 import { trainingStages } from './strategy/layered.js';
@@ -56,11 +57,15 @@ const needOf: Readonly<Record<StrategyName, (setup: EngineSetup, shape: MicroBat
   whole(setup, shape) {
     const { graph, loss, wanted } = buildTrainingGraph({ ...setup, ...setup.base, shape });
     const training = trainingGraph(graph, loss, wanted);
-    return { ownBytes: sessionBytes('whole', training, setup.headChunk), mappedBytes: weightBytes(training.weights) };
+    return {
+      ownBytes: sessionBytes('whole', training, setup.headChunk) + dropoutBytes(graph),
+      mappedBytes: weightBytes(training.weights),
+    };
   },
   layered(setup, shape) {
     const { spec } = setup.base;
-    const { forward, backward } = trainingStages(buildTrainingGraph({ ...setup, ...setup.base, shape }));
+    const lossGraph = buildTrainingGraph({ ...setup, ...setup.base, shape });
+    const { forward, backward } = trainingStages(lossGraph);
     const all = [...forward, ...backward];
     const distinct = [...new Map(all.map((stage) => [stage.key, stage])).values()];
     const isShared = ({ key }: NeutralStage) => all.filter((stage) => stage.key === key).length > 1;
@@ -71,11 +76,15 @@ const needOf: Readonly<Record<StrategyName, (setup: EngineSetup, shape: MicroBat
     const states = (spec.layers + 2) * shape.rows * shape.tokens * spec.hiddenSize * 4;
     const sessions = distinct.reduce((sum, { graph }) => sum + sessionBytes('layered', graph, setup.headChunk), 0);
     return {
-      ownBytes: sessions + states + fed,
+      ownBytes: sessions + states + fed + dropoutBytes(lossGraph.graph),
       mappedBytes: [...mapped].reduce((sum, name) => sum + setup.base.tensors.get(name)!.bytes, 0),
     };
   },
 };
+
+/** Masks are drawn for the whole leaf before it runs. */
+const dropoutBytes = ({ inputs }: Graph): number =>
+  inputs.filter(({ name }) => name.startsWith(dropoutInput(''))).reduce((sum, { value }) => sum + bytesOf(value, 0), 0);
 
 const weightBytes = (weights: readonly Weight[]): number =>
   weights.reduce((sum, { location }) => sum + location.bytes, 0);

@@ -1,3 +1,4 @@
+import { dropoutInput } from '../../adapter/method.js';
 import { buildLossGraph, buildTrainingGraph, type LossGraph } from '../../model/graph/training.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { Graph } from '../ir/graph.js';
@@ -32,7 +33,7 @@ export const openLayered: OpenStrategy = (setup, shape) => {
   const options = { ...setup, ...setup.base, shape };
   const weights = createWeightReader(setup.base.directory);
   const training = lazily(async () => createStages(setup, weights, trainingStages(buildTrainingGraph(options))));
-  const evaluation = lazily(async () => createStages(setup, weights, forwardStages(buildLossGraph(options).graph)));
+  const evaluation = lazily(async () => createStages(setup, weights, forwardStages(buildLossGraph(options))));
   const hidden = shape.rows * shape.tokens * setup.base.spec.hiddenSize;
   const hiddenShape = [shape.rows * shape.tokens, setup.base.spec.hiddenSize];
   const state = (): Feed => ({ dtype: 'float32', shape: hiddenShape, data: new Float32Array(hidden) });
@@ -110,8 +111,9 @@ interface Stages {
   close(): Promise<void>;
 }
 
-export function forwardStages(graph: Graph): StageGraphs {
-  return { forward: stagesOf(graph).map((stage) => neutralStage(stage, adapterNames(graph))), backward: [] };
+export function forwardStages({ graph, wanted }: LossGraph): StageGraphs {
+  const names = new Set(wanted.keys());
+  return { forward: stagesOf(graph).map((stage) => neutralStage(stage, names)), backward: [] };
 }
 
 export function trainingStages({ graph, wanted }: LossGraph): StageGraphs {
@@ -124,14 +126,10 @@ export function trainingStages({ graph, wanted }: LossGraph): StageGraphs {
   };
 }
 
-/** In a loss graph whatever is named like a PEFT key belongs to the adapter. */
-const adapterNames = (graph: Graph): ReadonlySet<string> =>
-  new Set(graph.inputs.map(({ name }) => name).filter((name) => name.startsWith('base_model.')));
-
 const neutralStage = (stage: Graph, adapter: ReadonlySet<string>): NeutralStage =>
   neutral(
     stage,
-    (name) => adapter.has(name) || name.startsWith('dropout:'),
+    (name) => adapter.has(name) || name.startsWith(dropoutInput('')),
     (name, neutralName) => [gradientOutput(name), gradientOutput(neutralName)],
   );
 
