@@ -3,7 +3,7 @@ import { sitesOf } from '../../adapter/sites.js';
 import type { MicroBatch, MicroBatchShape } from '../../engine/engine.js';
 import type { Feed } from '../../engine/session.js';
 import type { RecipeMethod } from '../../recipe/recipe.js';
-import { type RopeTable, ropeDependsOnLength, ropeTable } from '../blocks/rope.js';
+import { ropeDependsOnLength, ropeTable } from '../blocks/rope.js';
 import type { ModelSpec } from '../spec.js';
 
 export type Feeds = Readonly<Record<string, Feed>>;
@@ -18,7 +18,7 @@ export function createMicroBatchFeeds(
   headChunk: number,
   dropout: { readonly method: RecipeMethod; readonly seed: number } | null = null,
 ): (batch: MicroBatch) => Feeds {
-  const positioned = createPositionFeeds(spec, shape);
+  const positioned = createPositionFeeds(spec, shape, longestSupervised);
   const masks = dropout ? dropoutInputs(dropout.method, sitesOf(spec)) : [];
   return (batch) => ({
     ...positioned(batch),
@@ -33,24 +33,39 @@ export function createMicroBatchFeeds(
   });
 }
 
-/** Ids, positions and the rotary tables that positions index. */
-export function createPositionFeeds(
+/**
+ * Ids, positions and the rotary tables that positions index.
+ * @param longestOf the number of tokens that length-dependent RoPE scalings go by; all of the batch's if left out.
+ */
+export function createPositionFeeds<Batch extends Pick<MicroBatch, 'ids' | 'positions'>>(
   spec: ModelSpec,
   { rows, tokens }: MicroBatchShape,
-): (batch: Pick<MicroBatch, 'ids' | 'positions'>) => Feeds {
+  longestOf: (batch: Batch) => number = ({ positions }) => positions.reduce((most, p) => Math.max(most, p), 0) + 1,
+): (batch: Batch) => Feeds {
   const tableShape = [tokens, spec.headDim / 2];
-  const tableOf = ropeDependsOnLength(spec.rope)
-    ? (positions: Int32Array) => ropeTable(spec, tokens, positions.reduce((most, p) => Math.max(most, p), 0) + 1)
-    : constantly(ropeTable(spec, tokens, tokens));
-  return ({ ids, positions }) => {
-    const { cos, sin } = tableOf(positions);
+  const usual = ropeTable(spec, tokens, tokens);
+  return (batch) => {
+    const { cos, sin } = ropeDependsOnLength(spec.rope) ? ropeTable(spec, tokens, longestOf(batch)) : usual;
     return {
-      ids: int64(toInt64(ids), [rows * tokens]),
-      positions: int64(toInt64(positions), [rows, tokens]),
+      ids: int64(toInt64(batch.ids), [rows * tokens]),
+      positions: int64(toInt64(batch.positions), [rows, tokens]),
       rope_cos: float32(cos, tableShape),
       rope_sin: float32(sin, tableShape),
     };
   };
+}
+
+/** Tokens of the longest document that is supervised: padding and what else cannot touch the loss must not change it. */
+function longestSupervised({ shape, positions, documents, labels }: MicroBatch): number {
+  const keyOf = (place: number): string => `${Math.floor(place / shape.tokens)}:${documents[place]}`;
+  const supervised = new Set(
+    Array.from(labels.keys())
+      .filter((place) => labels[place]! >= 0)
+      .map(keyOf),
+  );
+  return positions.reduce((most, position, place) => {
+    return position >= most && supervised.has(keyOf(place)) ? position + 1 : most;
+  }, 1);
 }
 
 /** Supervised positions in order, cut into chunks of `headChunk` rows; the last is padded with rows of weight 0. */
@@ -82,8 +97,3 @@ function headFeeds({ shape, labels, weights }: MicroBatch, headChunk: number): F
 export const float32 = (data: Float32Array, shape: readonly number[]): Feed => ({ dtype: 'float32', data, shape });
 export const int64 = (data: BigInt64Array, shape: readonly number[]): Feed => ({ dtype: 'int64', data, shape });
 export const toInt64 = (values: Int32Array): BigInt64Array => BigInt64Array.from(values, (value) => BigInt(value));
-
-const constantly =
-  (table: RopeTable) =>
-  (_: Int32Array): RopeTable =>
-    table;

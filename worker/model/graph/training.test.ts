@@ -82,26 +82,55 @@ function unpacked(batch: MicroBatch): MicroBatch[] {
   }));
 }
 
-/** The row in the middle of three rows, filled up to `tokens` with a document that weighs nothing. */
+/** The row in the middle of three rows, filled up to `tokens` with a document that weighs nothing, as recipes do it. */
 function padded(batch: MicroBatch, tokens: number): MicroBatch {
-  const fill = (values: Int32Array, filler: number, other: number): Int32Array => {
-    const row = new Int32Array(tokens).fill(filler);
-    row.set(values);
-    return Int32Array.from([...new Int32Array(tokens).fill(other), ...row, ...new Int32Array(tokens).fill(other)]);
-  };
+  const length = batch.ids.length;
+  const between = (values: Int32Array, filler: (place: number) => number, other: (place: number) => number) =>
+    Int32Array.from({ length: 3 * tokens }, (_, i) => {
+      const place = i % tokens;
+      if (i < tokens || i >= 2 * tokens) return other(place);
+      return place < length ? values[place]! : filler(place - length);
+    });
   const weights = new Float32Array(3 * tokens);
   weights.set(batch.weights, tokens);
   return {
     ...batch,
     shape: { rows: 3, tokens },
-    ids: fill(batch.ids, 0, 5),
-    positions: fill(batch.positions, 0, 0),
-    documents: fill(batch.documents, 9, 1),
-    labels: fill(batch.labels, -1, -1),
+    ids: between(
+      batch.ids,
+      () => 0,
+      () => 5,
+    ),
+    positions: between(
+      batch.positions,
+      (place) => place,
+      (place) => place,
+    ),
+    documents: between(
+      batch.documents,
+      () => 9,
+      () => 1,
+    ),
+    labels: between(
+      batch.labels,
+      () => -1,
+      () => -1,
+    ),
     weights,
     sequences: [-1, 0, -1],
   };
 }
+
+/** The first tokens of a batch of one row. */
+const shortened = (batch: MicroBatch, tokens: number): MicroBatch => ({
+  ...batch,
+  shape: { rows: 1, tokens },
+  ids: batch.ids.slice(0, tokens),
+  positions: batch.positions.slice(0, tokens),
+  documents: batch.documents.slice(0, tokens),
+  labels: batch.labels.slice(0, tokens),
+  weights: batch.weights.slice(0, tokens),
+});
 
 describe('a micro-batch', () => {
   test('packed gives the sum of what its documents give alone', async () => {
@@ -127,6 +156,17 @@ describe('a micro-batch', () => {
       await using base = await goldenBase(model);
       const { adapter, batch } = await goldenTraining(model, base.spec);
       assertSameLeaf(await leafOf(base, adapter, padded(batch, 53)), await leafOf(base, adapter, batch), tolerance);
+    }
+  });
+
+  test('padded beyond the original positions keeps the frequencies of its own length', async () => {
+    for (const model of ['llama-rope-dynamic', 'llama-rope-longrope']) {
+      await using base = await goldenBase(model);
+      const { adapter, batch } = await goldenTraining('llama', base.spec);
+      for (const tokens of [14, 30]) {
+        const short = shortened(batch, tokens);
+        assertSameLeaf(await leafOf(base, adapter, padded(short, 53)), await leafOf(base, adapter, short), tolerance);
+      }
     }
   });
 
