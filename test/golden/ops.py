@@ -37,7 +37,7 @@ def gemm(a, b, c, transA, transB, alpha, beta):
     return y if c is None else y + beta * c
 
 
-def attention(q, k, v, bias, scale, recompute):
+def attention(q, k, v, bias, scale):
     scores = scale * q @ k.transpose(-1, -2)
     return torch.softmax(scores if bias is None else scores + bias, -1) @ v
 
@@ -99,10 +99,10 @@ cases = {
         [
             (
                 [normal(2, 6, 4), normal(2, 3, 4), normal(2, 3, 4), -1e30 * (torch.arange(18).view(6, 3) % 4 == 1).float()],
-                dict(scale=0.5, recompute=False),
+                dict(scale=0.5),
                 [3],
             ),
-            ([normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 4), None], dict(scale=0.3, recompute=True), []),
+            ([normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 4), None], dict(scale=0.3), []),
         ],
     ),
     "RmsNorm": (

@@ -180,13 +180,10 @@ export class GraphBuilder {
   }
   /**
    * softmax(scale q k^T, where mask) v over the last two axes, `q [..., m, d]`, `k` and `v [..., n, d]`, mask bool and
-   * broadcastable to `[..., m, n]`, true = attends. `recompute` keeps no probabilities for the backward pass.
+   * broadcastable to `[..., m, n]`, true = attends.
    */
-  attention(q: Value, k: Value, v: Value, mask: Value | null, options: { scale: number; recompute?: boolean }): Value {
-    return this.one('Attention', [q, k, v, mask && this.#bias(mask)], {
-      scale: options.scale,
-      recompute: options.recompute ?? false,
-    });
+  attention(q: Value, k: Value, v: Value, mask: Value | null, { scale }: { scale: number }): Value {
+    return this.one('Attention', [q, k, v, mask && this.#bias(mask)], { scale });
   }
   /** x / sqrt(mean(x^2) + epsilon) * scale over the last axis. */
   rmsNorm(x: Value, scale: Value, epsilon: number): Value {
