@@ -96,8 +96,9 @@ class ViewOracle implements Oracle {
   }
 
   async form(signal: AbortSignal): Promise<View> {
-    const members = [...this.#addresses].map(([id, address]) => ({ id, address }));
-    while (!members.every(({ id }) => this.#present.has(id))) {
+    // Whoever dies before it ever answered is forgotten, and its replacement is waited for instead.
+    const registered = () => [...this.#addresses].map(([id, address]) => ({ id, address }));
+    while (!registered().every(({ id }) => this.#present.has(id))) {
       signal.throwIfAborted();
       await new Promise<void>((resolve, reject) => {
         this.#wake.push(resolve);
@@ -106,6 +107,7 @@ class ViewOracle implements Oracle {
     }
     // Members of an earlier launcher's view that nobody registered again are gone.
     const old = (this.#view?.members ?? []).filter(({ id }) => !this.#addresses.has(id));
+    const members = registered();
     this.#formed = true;
     for (const { id } of old) this.#change({ kind: 'gone', id });
     this.#change({ kind: 'formed', members });
@@ -120,7 +122,8 @@ class ViewOracle implements Oracle {
     this.#links.delete(id);
     this.#addresses.delete(id);
     this.#present.delete(id);
-    this.#change({ kind: 'gone', id });
+    for (const wake of this.#wake.splice(0)) wake();
+    if (this.#formed) this.#change({ kind: 'gone', id });
     await Promise.all([link.close(), this.#writing]);
   }
 
