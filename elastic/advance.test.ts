@@ -102,3 +102,18 @@ test('waiting is data: what is missing, and whose it is', () => {
   const alone = after({ kind: 'view', view: viewOf(1, 'a') });
   assert.deepEqual(waitingFor(alone.state), { code: 'LeavesMissing', leaves: [0, 1, 2, 3] });
 });
+
+test('who is asked to leave while a step is being applied leaves after it', () => {
+  const root = (shard: number) =>
+    ({ kind: 'received', from: 'b', key: { step: 0, shard, node: 3 }, hash: 'h' }) as const;
+  const view = { kind: 'view', view: viewOf(1, 'a') } as const;
+  const { state, effects } = after(view, root(0), root(1), { kind: 'leave' });
+  const kinds = effects.map(({ kind }) => kind);
+  assert.deepEqual([kinds.includes('apply'), kinds.includes('left')], [true, false]);
+  assert.deepEqual(
+    advance(state, { kind: 'applied', step: 0 })
+      .effects.map(({ kind }) => kind)
+      .includes('left'),
+    true,
+  );
+});

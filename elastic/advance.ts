@@ -4,7 +4,7 @@ import type { ExchangeEvent, PieceKey } from './event.js';
 import { pieceName } from './event.js';
 import { coveringNode, insertPiece, noteCopy } from './pieces.js';
 import { abandonRunning, settle } from './settle.js';
-import { changePeer, type ExchangeState, newPeer, piecesOf, type Turn } from './state.js';
+import { type Activity, changePeer, type ExchangeState, newPeer, piecesOf, type Turn } from './state.js';
 import { leafNode } from './tree.js';
 import { viewConflict } from './view.js';
 
@@ -153,7 +153,9 @@ const handlers: Handlers = {
   leave(turn) {
     if (turn.state.activity.kind === 'ended' || turn.state.activity.kind === 'leaving') return;
     abandonRunning(turn);
-    turn.state = { ...turn.state, activity: { kind: 'leaving', sinceMs: turn.state.nowMs }, done: [], running: [] };
+    const { nowMs, activity: before } = turn.state;
+    const activity = { kind: 'leaving', sinceMs: nowMs, applying: before.kind === 'applying' } as const;
+    turn.state = { ...turn.state, activity, done: [], running: [] };
   },
 };
 
@@ -198,7 +200,6 @@ function startStep(turn: Turn, step: number): void {
   const peers = new Map(
     [...state.peers].map(([id, peer]) => [id, { ...peer, delivered: since(peer.delivered, oldest) }] as const),
   );
-  const leaving = state.activity.kind === 'leaving' || state.activity.kind === 'ended';
   turn.state = {
     ...state,
     step,
@@ -207,9 +208,15 @@ function startStep(turn: Turn, step: number): void {
     done: [],
     stalled: false,
     progressAtMs: state.nowMs,
-    activity: leaving ? state.activity : { kind: 'summing' },
+    activity: activityAfter(state.activity),
   };
   if (step < state.untilStep) openStep(turn);
+}
+
+/** Who leaves or has ended stays so. */
+function activityAfter(activity: Activity): Activity {
+  if (activity.kind === 'leaving') return { ...activity, applying: false };
+  return activity.kind === 'ended' ? activity : { kind: 'summing' };
 }
 
 /** Makes the books of the current step: its tree, and whose turn each leaf is. */

@@ -138,13 +138,13 @@ function end(turn: Turn): void {
     turn.state = { ...state, activity: { kind: 'ended' } };
     turn.effects.push({ kind: 'finished' });
   }
-  if (state.activity.kind !== 'leaving') return;
+  if (state.activity.kind !== 'leaving' || state.activity.applying) return;
   const takers = others.filter(([id, { status }]) => isJoined(state, id) && !status?.leaving);
   const expected = expectedHere(state);
   const handedOver = takers.every(
     ([id, { sending }]) => sending.size === 0 && wantedBy(state, id, expected).length === 0,
   );
-  const toldIt = state.toldAtMs >= state.activity.sinceMs;
+  const toldIt = takers.length === 0 || state.toldAtMs >= state.activity.sinceMs;
   if ((!handedOver || !toldIt) && state.nowMs - state.activity.sinceMs < state.rules.timing.leaveMs) return;
   turn.state = { ...state, activity: { kind: 'ended' } };
   turn.effects.push({ kind: 'left' });

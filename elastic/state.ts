@@ -45,7 +45,8 @@ export type Activity =
   | { readonly kind: 'applying' }
   /** Reduced shards from `floor` on are kept meanwhile. */
   | { readonly kind: 'restoring'; readonly from: string; readonly floor: number }
-  | { readonly kind: 'leaving'; readonly sinceMs: number }
+  /** `applying`: a step that was whole before is still being applied; one leaves after it. */
+  | { readonly kind: 'leaving'; readonly sinceMs: number; readonly applying: boolean }
   /** Nothing to do: no target yet, or it is reached. */
   | { readonly kind: 'ended' };
 
@@ -144,6 +145,10 @@ export function piecesOf(state: ExchangeState, step: number): StepPieces {
   const tree = buildTree(state.rules.leavesOf(step).map(({ index }) => index));
   return { tree, shards: Array.from({ length: state.rules.shards }, () => new Map()) };
 }
+
+/** The optimizer is at work: the state of training is between two steps. */
+export const isApplying = ({ activity }: ExchangeState): boolean =>
+  activity.kind === 'applying' || (activity.kind === 'leaving' && activity.applying);
 
 /** Takes part in the current view, with the state in hand. */
 export const isJoined = (state: ExchangeState, id: string): boolean =>

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { World } from './world.js';
 
@@ -80,3 +81,18 @@ export const verdict = (world: World) => ({
     .filter(({ life, state }) => life !== 'crashed' && life !== 'ended' && state.step < world.rules.steps)
     .map(({ id, life, state }) => `${id} ${life} at step ${state.step}`),
 });
+
+/** Faults that everybody concerned can see: a process ends or is late, but no connection is broken in one direction. */
+const visible: readonly string[] = ['crash', 'slow', 'join', 'leave', 'pause'];
+
+export function checkSchedules({ runs, faults }: { runs: number; faults: 'all' | 'visible' }): void {
+  const plans = schedule.map((plan) =>
+    faults === 'all' ? plan : { ...plan, faults: plan.faults.filter(({ kind }) => visible.includes(kind)) },
+  );
+  const property = fc.property(plans, (plan) => {
+    const world = play(plan);
+    const stalls = faults === 'visible' ? world.stalls : 0;
+    assert.deepEqual({ ...verdict(world), stalls }, { problems: [], unfinished: [], stalls: 0 });
+  });
+  fc.assert(property, { numRuns: runs });
+}

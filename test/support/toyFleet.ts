@@ -16,6 +16,7 @@ import type { ToyOrders } from '../integration/exchange/main.js';
 export interface ToyResult {
   readonly sha256: string;
   readonly nextStep: number;
+  readonly cpuMs: number;
   readonly reports: readonly StepReport[];
 }
 

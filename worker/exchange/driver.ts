@@ -6,7 +6,7 @@ import { describeEffect, describeEvent } from '../../elastic/describe.js';
 import type { Effect } from '../../elastic/effect.js';
 import type { ExchangeEvent, PieceKey } from '../../elastic/event.js';
 import { defaultTiming, type Rules, type Timing } from '../../elastic/rules.js';
-import { type ExchangeState, initialState, isJoined } from '../../elastic/state.js';
+import { type ExchangeState, initialState, isApplying, isJoined } from '../../elastic/state.js';
 import { type Waiting, waitingFor } from '../../elastic/tell.js';
 import { leafNode } from '../../elastic/tree.js';
 import type { ServedService, Tls, Transport } from '../../proto/transport.js';
@@ -349,7 +349,7 @@ class Driver implements Exchange {
   /** One copy for all who fetch the same step; taken between two steps, never inside one. */
   async #pinnedSnapshot(): Promise<{ step: number; bytes: Uint8Array }> {
     const { trainee } = this.#options;
-    while (this.#state.activity.kind === 'applying')
+    while (isApplying(this.#state))
       await new Promise<void>((resolve) => {
         this.#applied.push(resolve);
       });

@@ -66,7 +66,8 @@ for await (const report of exchange.run({ untilStep: recipe.steps, signal })) {
     },
   });
 }
-say({ sha256: trainee.sha256, nextStep: trainee.nextStep, reports });
+const { user, system } = process.cpuUsage();
+say({ sha256: trainee.sha256, nextStep: trainee.nextStep, reports, cpuMs: (user + system) / 1000 });
 control.close();
 await exchange.close();
 await server.close();
