@@ -12,6 +12,9 @@ import { runCli } from './runCli.js';
 
 // The one place of the command line that sees argv, the environment, the streams and the exit code.
 
+// The AWS SDK's reminder that a later version of it wants a later Node is for us, not for users.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {

@@ -2,8 +2,9 @@ import type { Command } from '../command.js';
 import { cacheLs, cacheRm } from './cache.js';
 import { generate } from './generate.js';
 import { logits } from './logits.js';
+import { quickstart } from './quickstart.js';
 import { run } from './run.js';
 import { validate } from './validate.js';
 
 /** Every command, in the order of the help. A new one is a file beside this one and a line here. */
-export const commands: readonly Command[] = [run, validate, generate, logits, cacheLs, cacheRm];
+export const commands: readonly Command[] = [run, quickstart, validate, generate, logits, cacheLs, cacheRm];

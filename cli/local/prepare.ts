@@ -3,6 +3,7 @@ import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import type { Clock } from '../../common/clock.js';
 import { silentLogger } from '../../common/log.js';
 import { describeReport } from '../../worker/data/describeReport.js';
+import type { SecretOf } from '../../worker/preflight/places.js';
 import { type Prepared, type PreparePhase, prepareJob } from '../../worker/preflight/prepare.js';
 import { parametersOf } from '../../worker/record.js';
 import type { JobContext } from '../deps.js';
@@ -12,6 +13,8 @@ import { inOrder } from './inOrder.js';
 export interface LocalPrepareOptions {
   readonly bases?: readonly string[] | undefined;
   readonly endpoint?: string | undefined;
+  /** Secrets that the job's connections name. On one machine the environment and the usual files hold the credentials. */
+  readonly secretOf?: SecretOf | undefined;
   readonly clock: Clock;
 }
 
@@ -19,15 +22,14 @@ export interface LocalPrepareOptions {
 export async function* prepareLocally(
   job: FineTuneJob,
   context: JobContext,
-  { bases, endpoint, clock }: LocalPrepareOptions,
+  { bases, endpoint, secretOf = () => undefined, clock }: LocalPrepareOptions,
 ): AsyncGenerator<CliEvent, Prepared> {
   const told = inOrder<PreparePhase, Prepared>((onPhase) =>
     prepareJob(job, {
       workingFolder: context.directory,
       cacheDirectory: context.cacheDirectory,
       env: context.env,
-      // On one machine the environment and the usual files hold the credentials; Secrets live in a cluster.
-      secretOf: () => undefined,
+      secretOf,
       endpoint,
       bases,
       clock,

@@ -11,10 +11,10 @@ import type { RunRecord } from '../../worker/artifacts/record.js';
 import { verifyPublished } from '../../worker/artifacts/verify.js';
 import type { StoreReference } from '../../worker/config.js';
 import { availableMemory, memoryNeed } from '../../worker/engine/memory.js';
+import type { SecretOf } from '../../worker/preflight/places.js';
 import type { Prepared } from '../../worker/preflight/prepare.js';
 import { engineSetup } from '../../worker/recipe/engineSetup.js';
 import { writePrepared } from '../../worker/recipe/prepared.js';
-import { openStore } from '../../worker/store/open.js';
 import type { Store } from '../../worker/store/store.js';
 import type { Deps, JobContext } from '../deps.js';
 import type { CliEvent, ProgressEvent } from '../events.js';
@@ -29,6 +29,7 @@ export interface LocalRunOptions {
   readonly workers: number;
   readonly bases?: readonly string[] | undefined;
   readonly endpoint?: string | undefined;
+  readonly secretOf?: SecretOf | undefined;
   /** What the user would type to go on after Ctrl-C. */
   readonly again: string;
 }
@@ -49,15 +50,27 @@ export async function* runLocally(
   deps: Deps,
   options: LocalRunOptions,
 ): AsyncGenerator<CliEvent, LocalRun> {
-  const { clock, signal, workingDirectory } = deps;
-  const prepared = yield* prepareLocally(job, context, { ...options, clock });
+  const prepared = yield* prepareLocally(job, context, { ...options, clock: deps.clock });
+  return yield* runPrepared(job, prepared, context, deps, options);
+}
+
+/** The same for a job that is prepared already. */
+export async function* runPrepared(
+  job: FineTuneJob,
+  prepared: Prepared,
+  context: JobContext,
+  deps: Deps,
+  options: LocalRunOptions,
+): AsyncGenerator<CliEvent, LocalRun> {
+  const { signal, workingDirectory } = deps;
   yield* checkMemory(job, prepared, options.workers);
 
   const { hash } = prepared.compiled;
   const folder = runFolder(workingDirectory, hash);
   await using _lock = await lockRun(folder);
   const destination = destinationOf(job, prepared, context);
-  const store = await openStore(destination.url, destination, { clock });
+  const { destination: written, connection } = job.spec.output;
+  const store = await prepared.places.store(written, connection);
   let peakRssBytes = 0;
   if (await store.stat(manifestKey(hash), { signal }))
     yield { event: 'phase', phase: 'train', state: 'ended', detail: 'this recipe was already trained and published' };

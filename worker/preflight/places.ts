@@ -25,16 +25,19 @@ export interface Places {
   connection(name: string | undefined): Connection;
 }
 
+/** Servers that are not AWS take any region, but requests are signed for one. */
+const anyRegion = 'us-east-1';
+
 export function createPlaces({ connections, secretOf, endpoint, workingFolder, clock }: PlacesOptions): Places {
   const connection = (name: string | undefined): Connection => {
-    if (name === undefined) return endpoint === undefined ? {} : { endpoint };
+    if (name === undefined) return endpoint === undefined ? {} : { endpoint, region: anyRegion };
     const found =
       connections.find((candidate) => candidate.name === name) ??
       fail('ConnectionUnknown', { name, known: connections.map((candidate) => candidate.name) });
     const secret = found.secretRef ? secretOf(found.secretRef.name) : undefined;
     return {
       endpoint: endpoint ?? found.endpoint,
-      region: found.region,
+      region: found.region ?? ((endpoint ?? found.endpoint) ? anyRegion : undefined),
       ...(secret?.AWS_ACCESS_KEY_ID && {
         credentials: {
           accessKeyId: secret.AWS_ACCESS_KEY_ID,
