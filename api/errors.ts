@@ -1,11 +1,13 @@
 import { artifactErrors } from './errors/artifacts.js';
 import { baseErrors } from './errors/base.js';
+import { clusterErrors } from './errors/cluster.js';
 import { dataErrors } from './errors/data.js';
 import { engineErrors } from './errors/engine.js';
 import type { ErrorEntry } from './errors/entry.js';
 import { exchangeErrors } from './errors/exchange.js';
 import { jobErrors } from './errors/job.js';
 import { launchErrors } from './errors/launch.js';
+import { queryErrors } from './errors/query.js';
 import { recipeErrors } from './errors/recipe.js';
 import { runErrors } from './errors/run.js';
 import { storeErrors } from './errors/store.js';
@@ -22,6 +24,8 @@ export const errors = {
   ...artifactErrors,
   ...runErrors,
   ...launchErrors,
+  ...queryErrors,
+  ...clusterErrors,
 };
 
 export type ErrorName = keyof typeof errors;

@@ -20,7 +20,9 @@ const areas: Readonly<Record<string, RegExp>> = {
   store: /^ESP-7/,
   artifacts: /^ESP-8/,
   run: /^ESP-90/,
-  launch: /^ESP-9[1-9]/,
+  launch: /^ESP-91/,
+  query: /^ESP-94/,
+  cluster: /^ESP-93/,
 };
 
 const files = sources();
