@@ -27,7 +27,7 @@ export interface AdamWStep {
 
 /**
  * AdamW (Loshchilov and Hutter, 2019) as torch.optim.AdamW writes it: decoupled decay, epsilon after the bias-corrected
- * root. Everything between two stores is float64; each stored number is rounded to float32 once (docs/adr/optimizer-arithmetic.md).
+ * root. Everything between two stores is float64; each stored number is rounded to float32 once (docs/adr/0005-optimizer-arithmetic.md).
  */
 export function adamwShard(
   { master, mean, square }: Moments,
