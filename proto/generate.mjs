@@ -9,7 +9,7 @@ const tool = join(root, 'node_modules/@grpc/proto-loader/build/bin/proto-loader-
 const out = process.argv[2] ?? join(root, 'proto/generated');
 const choices = ['--longs=Number', '--enums=String', '--defaults', '--oneofs', '--includeDirs', 'proto'];
 const names = ['--inputTemplate=%sInput', '--outputTemplate=%s', '--importFileExtension=.js'];
-const files = ['exchange', 'worker', 'query'].map((file) => `espalier/v1/${file}.proto`);
+const files = ['exchange', 'worker', 'query', 'identity'].map((file) => `espalier/v1/${file}.proto`);
 const run = spawnSync(process.execPath, [tool, ...choices, ...names, '-O', out, ...files], {
   cwd: root,
   encoding: 'utf8',

@@ -3,7 +3,7 @@ import { loadSync, type MethodDefinition, type Options, type PackageDefinition }
 import { packageRoot } from '../common/root.js';
 import type { ServiceName } from './services.js';
 
-const files = ['exchange', 'worker', 'query'];
+const files = ['exchange', 'worker', 'query', 'identity'];
 
 /** How messages look in JavaScript; `proto/generate.mjs` makes the types with the same choices. */
 export const loadOptions: Options = { longs: Number, enums: String, defaults: true, oneofs: true };

@@ -89,7 +89,7 @@ function clientOf<S extends ServiceName>(
         ...(options.signal ? [options.signal] : []),
       ]);
       try {
-        const context = { signal, metadata: new Map([['authorization', `Bearer ${token}`]]) };
+        const context = { signal, metadata: new Map([['authorization', `Bearer ${token}`]]), peers: [] };
         const replies = start(guarded(handler, server.options) as Start, context);
         for await (const message of untilAborted(replies, signal)) yield reply(message);
       } catch (error) {

@@ -35,6 +35,11 @@ export async function serve(
   services: readonly ServedService[],
   options: ListenOptions,
 ): Promise<Listening> {
+  return bind(createServer(protos, services, options), options);
+}
+
+/** A server that is not bound yet: health and reflection, which are not ours, are added to it where people call. */
+export function createServer(protos: Protos, services: readonly ServedService[], options: ListenOptions): Server {
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.keepalive_time_ms': 10_000,
@@ -50,11 +55,16 @@ export async function serve(
     }
     server.addService(definition as never, implementation as UntypedServiceImplementation);
   }
-  const credentials = options.tls
+  return server;
+}
+
+export async function bind(server: Server, options: Pick<ListenOptions, 'address' | 'tls'>): Promise<Listening> {
+  const { tls } = options;
+  const credentials = tls
     ? ServerCredentials.createSsl(
-        options.tls.authority,
-        [{ cert_chain: options.tls.certificate, private_key: options.tls.key }],
-        true,
+        tls.authority ?? null,
+        [{ cert_chain: tls.certificate, private_key: tls.key }],
+        tls.authority !== undefined,
       )
     : ServerCredentials.createInsecure();
   const port = await new Promise<number>((resolve, reject) => {
@@ -122,16 +132,18 @@ function contextOf(call: Call): Context {
   (call as EventEmitter).on('cancelled', () => abort.abort(new DOMException('the caller is gone', 'AbortError')));
   if (call.cancelled) abort.abort(new DOMException('the caller is gone', 'AbortError'));
   const entries = Object.entries(call.metadata.getMap()).map(([key, value]) => [key, String(value)] as const);
-  return { signal: abort.signal, metadata: new Map(entries) };
+  const names = call.getAuthContext().sslPeerCertificate?.subjectaltname;
+  return { signal: abort.signal, metadata: new Map(entries), peers: uriNames(names) };
 }
 
-/** Lets only calls with the job's token through. */
-export function guarded(handler: AnyHandler, { token, address }: ListenOptions): AnyHandler {
-  const expected = Buffer.from(`Bearer ${token}`);
+/** Lets only calls with the job's token, from peers of the job, through. */
+export function guarded(handler: AnyHandler, { token, address, tls }: ListenOptions): AnyHandler {
+  const expected = token === null ? undefined : Buffer.from(`Bearer ${token}`);
   return (request, context) => {
     const given = Buffer.from(context.metadata.get('authorization') ?? '');
-    const known = given.length === expected.length && timingSafeEqual(given, expected);
-    if (known) return handler(request, context);
+    const known = !expected || (given.length === expected.length && timingSafeEqual(given, expected));
+    const trusted = !tls?.trusts || context.peers.some(tls.trusts);
+    if (known && trusted) return handler(request, context);
     const refuse = async () => fail('TokenRejected', { address });
     const refused = refuse();
     // The same refusal for both shapes of reply: a promise, and a stream that fails at once.
@@ -143,6 +155,13 @@ export function guarded(handler: AnyHandler, { token, address }: ListenOptions):
     });
   };
 }
+
+/** `URI:spiffe://..., IP Address:...` -> the URIs. A name with a comma comes quoted and is none of ours. */
+export const uriNames = (names: string | undefined): readonly string[] =>
+  (names ?? '')
+    .split(', ')
+    .filter((name) => name.startsWith('URI:'))
+    .map((name) => name.slice(4));
 
 function grpcError(protos: Protos, error: unknown, log: ListenOptions['log']) {
   const { code, details, bin } = toWire(protos, error, log);

@@ -2,6 +2,8 @@ import type { Bidi, ClientStream, ServerStream, Unary } from './callKinds.js';
 import type { FetchRequest, FetchRequestInput } from './generated/espalier/v1/FetchRequest.js';
 import type { FetchStateRequest, FetchStateRequestInput } from './generated/espalier/v1/FetchStateRequest.js';
 import type { GetJobRequest, GetJobRequestInput } from './generated/espalier/v1/GetJobRequest.js';
+import type { IssueReply, IssueReplyInput } from './generated/espalier/v1/IssueReply.js';
+import type { IssueRequest, IssueRequestInput } from './generated/espalier/v1/IssueRequest.js';
 import type { Job, JobInput } from './generated/espalier/v1/Job.js';
 import type { JobChange, JobChangeInput } from './generated/espalier/v1/JobChange.js';
 import type { LinkReply, LinkReplyInput } from './generated/espalier/v1/LinkReply.js';
@@ -40,6 +42,9 @@ export interface Services {
     watchJobs: ServerStream<WatchJobsRequestInput, WatchJobsRequest, JobChangeInput, JobChange>;
     watchMetrics: ServerStream<WatchMetricsRequestInput, WatchMetricsRequest, MetricPointInput, MetricPoint>;
   };
+  Identity: {
+    issue: Unary<IssueRequestInput, IssueRequest, IssueReplyInput, IssueReply>;
+  };
 }
 
 export type ServiceName = keyof Services;
@@ -51,4 +56,5 @@ export const methodKinds = {
   Exchange: { link: 'bidi', offer: 'clientStream', fetch: 'serverStream', fetchState: 'serverStream' },
   Worker: { setView: 'unary', watchEvents: 'serverStream', stop: 'unary' },
   Query: { getJob: 'unary', listJobs: 'unary', watchJobs: 'serverStream', watchMetrics: 'serverStream' },
+  Identity: { issue: 'unary' },
 } as const satisfies { [S in ServiceName]: { [M in keyof Services[S]]: KindOf<Services[S][M]> } };

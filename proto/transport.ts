@@ -7,6 +7,8 @@ export interface Context {
   /** Aborted when the caller cancels, disappears or its deadline passes. */
   readonly signal: AbortSignal;
   readonly metadata: ReadonlyMap<string, string>;
+  /** URI names of the caller's certificate; none without one. */
+  readonly peers: readonly string[];
 }
 
 export type Handler<M> =
@@ -54,20 +56,27 @@ export interface Tls {
   readonly key: Buffer;
   /** Whom to trust. A server with it asks clients for a certificate. */
   readonly authority: Buffer;
+  /** Goes by the URI names of the other side's certificate instead of its host name: pods have none that lasts. */
+  readonly trusts?: (uri: string) => boolean;
 }
+
+/** A server without `authority` lets clients come without a certificate. */
+export type ServerTls = Omit<Tls, 'authority'> & Partial<Pick<Tls, 'authority'>>;
+/** A client may know whom to trust and have no certificate. */
+export type ClientTls = Pick<Tls, 'authority' | 'trusts'> & Partial<Pick<Tls, 'certificate' | 'key'>>;
 
 export interface ListenOptions {
   /** `host:port` (port 0 = any free one) or `unix:/path`. */
   readonly address: string;
-  /** Calls without it are refused. */
-  readonly token: string;
+  /** Calls without it are refused; null = the handlers look at the caller themselves. */
+  readonly token: string | null;
   readonly log: Logger;
-  readonly tls?: Tls;
+  readonly tls?: ServerTls;
 }
 
 export interface ConnectOptions {
   readonly token: string;
-  readonly tls?: Tls;
+  readonly tls?: ClientTls;
 }
 
 /** How processes reach each other: gRPC, or memory in tests and for one process. */
