@@ -1,3 +1,4 @@
+import { chartReadme, valuesSchema } from './chart.js';
 import { crdTemplate } from './crd.js';
 import { errorsPage } from './errorsPage.js';
 import { referencePage } from './reference.js';
@@ -6,6 +7,8 @@ import { referencePage } from './reference.js';
 export const outputs = (): ReadonlyMap<string, string> =>
   new Map([
     ['charts/espalier/templates/crd/finetunejob.yaml', crdTemplate()],
+    ['charts/espalier/values.schema.json', valuesSchema()],
+    ['charts/espalier/README.md', chartReadme()],
     ['docs/reference/finetunejob.md', referencePage()],
     ['docs/errors.md', errorsPage()],
   ]);

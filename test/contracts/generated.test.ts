@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { outputs } from '../../api/generate/outputs.js';
 import { packageRoot } from '../../common/root.js';
+import { rbacOutputs } from '../../controller/cluster/kube/rbac.js';
 
-for (const [path, text] of outputs()) {
+for (const [path, text] of [...outputs(), ...rbacOutputs()]) {
   test(`${path} is what npm run generate writes`, () => {
     const committed = readFileSync(join(packageRoot(), path), 'utf8');
     assert.ok(committed === text, `${path} is stale; run: npm run generate\n${firstDifference(committed, text)}`);
