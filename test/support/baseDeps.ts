@@ -1,5 +1,8 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { systemClock } from '../../common/clock.js';
 import { createLogger } from '../../common/log.js';
+import type { Base } from '../../worker/model/base.js';
 import type { BaseDeps } from '../../worker/model/resolve.js';
 import type { HubSettings } from '../../worker/model/sources/hubSettings.js';
 import { createMemoryStore } from '../../worker/store/memory.js';
@@ -33,3 +36,16 @@ export const aHub = (folder: string, endpoint: string, more: Partial<HubSettings
   noProxy: '',
   ...more,
 });
+
+/** Every tensor of a base, as it lies on disk. */
+export async function valuesOf(base: Base): Promise<Map<string, Float32Array>> {
+  const values = new Map<string, Float32Array>();
+  for (const [name, { file, offset, bytes }] of base.tensors) {
+    const handle = await open(join(base.directory, file));
+    const buffer = new ArrayBuffer(bytes);
+    await handle.read(new Uint8Array(buffer), 0, bytes, offset);
+    await handle.close();
+    values.set(name, new Float32Array(buffer));
+  }
+  return values;
+}

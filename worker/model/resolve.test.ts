@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { copyFile, cp, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { sha256 } from '../../common/hash.js';
 import { packageRoot } from '../../common/root.js';
-import { aBaseDeps } from '../../test/support/baseDeps.js';
+import { aBaseDeps, valuesOf } from '../../test/support/baseDeps.js';
 import { createMemoryStore } from '../store/memory.js';
-import type { Base } from './base.js';
 import { hashBase, markerFile } from './cache.js';
 import { resolveBase } from './resolve.js';
 import { float32ToBfloat16, float32ToFloat16 } from './safetensors/half.js';
@@ -51,18 +50,6 @@ async function aFolder({ tensors = weights, config = {}, ...more }: FolderOption
   await writeFile(join(model, 'tokenizer.json'), more.tokenizer ?? tokenizer);
   await writeFile(join(model, 'model.safetensors'), encodeSafetensors({ tensors }));
   return { folder, model, deps: aBaseDeps(folder) };
-}
-
-async function valuesOf(base: Base): Promise<Map<string, Float32Array>> {
-  const values = new Map<string, Float32Array>();
-  for (const [name, { file, offset, bytes }] of base.tensors) {
-    const handle = await open(join(base.directory, file));
-    const buffer = new ArrayBuffer(bytes);
-    await handle.read(new Uint8Array(buffer), 0, bytes, offset);
-    await handle.close();
-    values.set(name, new Float32Array(buffer));
-  }
-  return values;
 }
 
 const given = () => new Map(weights.map(({ name, data }) => [name, data]));

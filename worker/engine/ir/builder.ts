@@ -13,6 +13,7 @@ import type {
   Value,
   Weight,
 } from './graph.js';
+import { dtypeOf } from './graph.js';
 import { normalAxis, sameShape, shapeText, sizeOf } from './shape.js';
 
 /** What the builder needs of the op registry: types in, types out. */
@@ -315,10 +316,4 @@ export class GraphBuilder {
   #value({ dtype, shape }: TensorType): Value {
     return { id: this.#nextId++, dtype, shape };
   }
-}
-
-function dtypeOf(data: ConstantData): DType {
-  if (data instanceof Float32Array) return 'float32';
-  if (data instanceof Int32Array) return 'int32';
-  return data instanceof Uint8Array ? 'bool' : 'int64';
 }

@@ -54,3 +54,10 @@ export interface Graph {
   /** Values at which `layered` may cut the graph, in order: the hidden state after each decoder layer. */
   readonly boundaries: readonly Value[];
 }
+
+/** The element type that a typed array stands for. */
+export function dtypeOf(data: ConstantData): DType {
+  if (data instanceof Float32Array) return 'float32';
+  if (data instanceof Int32Array) return 'int32';
+  return data instanceof Uint8Array ? 'bool' : 'int64';
+}
