@@ -1,0 +1,85 @@
+import type { View } from '../../elastic/view.js';
+import type {
+  CoreV1Event,
+  FineTuneJobObject,
+  KubernetesObject,
+  V1ConfigMap,
+  V1Job,
+  V1Pod,
+  V1PodDisruptionBudget,
+} from './kube/objects.js';
+
+export interface JobKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A job and everything of its name that carries our labels, as of one moment. */
+export interface Observed {
+  readonly job: FineTuneJobObject;
+  /** Children of any kind, owned by this job or by an earlier one of its name. */
+  readonly configMaps: readonly V1ConfigMap[];
+  readonly pods: readonly V1Pod[];
+  readonly jobs: readonly V1Job[];
+  readonly disruptionBudget: V1PodDisruptionBudget | undefined;
+  /** Warnings that Kubernetes tells of children: FailedCreate, FailedMount. */
+  readonly warnings: readonly CoreV1Event[];
+  /** What the queue says of the newest worker Job; undefined = there is no queue to ask. */
+  readonly admission: Admission | undefined;
+}
+
+export type Admission = { readonly known: false } | { readonly known: true; readonly message: string };
+
+/** One thing to do. Names are of the job's namespace. */
+export type Change =
+  | { readonly kind: 'create'; readonly object: ChildObject }
+  /** Both numbers at once, onto the version that was read: a queue may have changed them meanwhile. */
+  | { readonly kind: 'scale'; readonly name: string; readonly replicas: number; readonly resourceVersion: string }
+  | { readonly kind: 'suspend'; readonly name: string; readonly suspend: boolean; readonly resourceVersion: string }
+  | { readonly kind: 'apply'; readonly object: V1PodDisruptionBudget & Named }
+  | { readonly kind: 'remove'; readonly of: 'Job' | 'FineTuneJob'; readonly name: string; readonly uid: string }
+  /** These pods shall hand over and leave, before their number is taken away. */
+  | { readonly kind: 'release'; readonly pods: readonly string[] };
+
+interface Named {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+}
+export type ChildObject = KubernetesObject & { readonly kind?: string };
+
+/** `done`; `taken`: an object of this name belongs to somebody else; `stale`: it changed since it was read. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'stale' }
+  | { readonly kind: 'taken'; readonly of: string; readonly name: string }
+  | { readonly kind: 'failed'; readonly reason: string; readonly message: string };
+
+export interface JobEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What workers have told of one job; lost with the controller, and told again after its restart. */
+export interface Live {
+  readonly view: View | undefined;
+  readonly formed: boolean;
+  readonly step?: number | undefined;
+  /** When a step was committed last, by the clock of the worker that told it. */
+  readonly committedAtMs?: number | undefined;
+  readonly checkpoint?: { readonly step: number; readonly atMs: number } | undefined;
+  readonly published?: { readonly url: string; readonly adapterSha256: string } | undefined;
+  /** Pods that were asked to leave, and when. */
+  readonly releasing: ReadonlyMap<string, number>;
+}
+
+export const nothingLive: Live = { view: undefined, formed: false, releasing: new Map() };
+
+/** Where jobs live. Every call ends with its signal. */
+export interface Cluster {
+  observe(key: JobKey, signal: AbortSignal): Promise<Observed | undefined>;
+  perform(key: JobKey, uid: string, change: Change, signal: AbortSignal): Promise<Outcome>;
+  /** The part of status that reconcile owns; all of it, every time. */
+  writeStatus(key: JobKey, status: object, signal: AbortSignal): Promise<void>;
+  emit(job: FineTuneJobObject, events: readonly JobEvent[], signal: AbortSignal): Promise<void>;
+}

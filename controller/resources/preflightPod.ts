@@ -1,0 +1,29 @@
+import type { FineTuneJob } from '../../api/fineTuneJob.js';
+import type { V1Pod } from '../cluster/kube/objects.js';
+import type { Settings } from '../settings.js';
+import { childNames, labels, metadataOf, type Owner } from './names.js';
+import { credentials, meshOff, podSpec } from './podParts.js';
+
+export const tryAnnotation = 'espalier.dev/try';
+
+/** Compiles the recipe with the job's own credentials and no GPU, so that the controller never reads a user's Secret. */
+export function preflightPod(owner: Owner, job: FineTuneJob, tries: number, settings: Settings): V1Pod {
+  const metadata = metadataOf(owner, childNames.preflight(owner.name, tries), 'preflight');
+  const { output } = job.spec;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      ...metadata,
+      labels: { ...metadata.labels, ...meshOff.labels },
+      annotations: { ...meshOff.annotations, [tryAnnotation]: String(tries) },
+    },
+    spec: podSpec(
+      { job, settings, entry: 'preflight' },
+      { resources: settings.defaultResources, env: credentials(job, output.connection) },
+    ),
+  };
+}
+
+export const triesOf = ({ metadata }: V1Pod): number => Number(metadata?.annotations?.[tryAnnotation] ?? 0);
+export const isPreflight = ({ metadata }: V1Pod): boolean => metadata?.labels?.[labels.role] === 'preflight';
