@@ -20,7 +20,6 @@ const compiled = compileRecipe({
     evaluation: [aSequence(9), aSequence(10), aSequence(11), aSequence(100)],
   },
   general: [],
-  strategy: 'whole',
 });
 const { recipe, hash } = compiled;
 const tokens = decodeTokens(compiled.tokens);
@@ -75,6 +74,15 @@ test('a whole job runs in one process, and its bits do not depend on the number 
   assert.deepEqual(several.snapshot(), alone.snapshot());
   assert.deepEqual(steps, [0, 1, 2, 3, 4, 5]);
   assert.equal(alone.state.scalars.losses.length, 6);
+});
+
+test('a step is taken whether or not anybody listens', async () => {
+  const heard = aTrainee([anEngine(0)]);
+  const state = initialState(initialAdapter(recipe.method, sitesOf(base.spec)));
+  const unheard = createTrainee({ recipe, tokens, engines: [anEngine(0)], state });
+  await runAlone(heard, recipe, { untilStep: 2, signal });
+  await runAlone(unheard, recipe, { untilStep: 2, signal });
+  assert.deepEqual(unheard.snapshot(), heard.snapshot());
 });
 
 test('a job that is interrupted and restored elsewhere ends in the same bits', async () => {

@@ -71,8 +71,9 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
       demand(step);
       applying = true;
       try {
-        if (step >= recipe.training.steps) applyEvaluation(state, recipe, reduced);
-        else onApplied?.(step, await applyStep(state, recipe, reduced, setImmediate));
+        if (step >= recipe.training.steps) return applyEvaluation(state, recipe, reduced);
+        const outcome = await applyStep(state, recipe, reduced, setImmediate);
+        onApplied?.(step, outcome);
       } finally {
         applying = false;
       }
