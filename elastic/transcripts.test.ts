@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { packageRoot } from '../common/root.js';
+import { play, type Schedule, verdict } from '../test/support/schedule.js';
 import { World } from '../test/support/world.js';
 
 // Each file: what happens to a few simulated workers, a line `----`, and all that follows. UPDATE=1 rewrites the second part:
@@ -19,10 +20,22 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt')))
     else assert.equal(actual, expected);
   });
 
+/** Wanted in transcripts: everything but what happens all the time. */
+const isTold = (line: string): boolean => !/-> (add|drop)| (taken|covered) by /.test(line);
+
+/** `schedule {...}`: a plan that a property test once failed on. */
+function replaySchedule(plan: string): string {
+  const lines: string[] = [];
+  const world = play(JSON.parse(plan) as Schedule, (line) => isTold(line) && lines.push(line));
+  assert.deepEqual(verdict(world), { problems: [], unfinished: [] });
+  return `${lines.join('\n')}\n`;
+}
+
 /** `setup workers=3 steps=2 leaves=6 shards=3`, then lines `at MS crash|pause|slow|cut|leave|join|oracle ...`. */
 function replay(commands: string): string {
   const lines: string[] = [];
   const [setup, ...faults] = commands.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  if (setup!.startsWith('schedule ')) return replaySchedule(setup!.slice('schedule '.length));
   const numbers = Object.fromEntries(
     setup!
       .split(' ')
@@ -38,7 +51,7 @@ function replay(commands: string): string {
     random: () => 0.5,
     latencyMs: 1,
     trace: (line) => {
-      if (!/-> (add|drop)| (taken|covered) by /.test(line)) lines.push(line);
+      if (isTold(line)) lines.push(line);
     },
   });
   for (const fault of faults) {

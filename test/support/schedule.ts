@@ -91,8 +91,11 @@ export function checkSchedules({ runs, faults }: { runs: number; faults: 'all' |
   );
   const property = fc.property(plans, (plan) => {
     const world = play(plan);
+    // A failing plan becomes a transcript: the line goes into elastic/testdata/<name>.txt, UPDATE=1 writes what follows.
     const stalls = faults === 'visible' ? world.stalls : 0;
-    assert.deepEqual({ ...verdict(world), stalls }, { problems: [], unfinished: [], stalls: 0 });
+    const found = { ...verdict(world), stalls };
+    const transcript = `schedule ${JSON.stringify(plan)}`;
+    assert.deepEqual(found, { problems: [], unfinished: [], stalls: 0 }, `${JSON.stringify(found)}\n${transcript}`);
   });
   fc.assert(property, { numRuns: runs });
 }

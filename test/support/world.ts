@@ -2,6 +2,7 @@ import { acceptance, advance } from '../../elastic/advance.js';
 import { describeEffect, describeEvent } from '../../elastic/describe.js';
 import type { Effect } from '../../elastic/effect.js';
 import { type ExchangeEvent, type Outcome, type PieceKey, pieceName } from '../../elastic/event.js';
+import { type MembershipChange, nextView } from '../../elastic/membership.js';
 import { defaultTiming, type Leaf, type Rules } from '../../elastic/rules.js';
 import { type ExchangeState, initialState, piecesOf } from '../../elastic/state.js';
 import { leafNode } from '../../elastic/tree.js';
@@ -65,14 +66,14 @@ export class World {
     this.rules = { steps, shards, leavesOf, timing: defaultTiming };
     this.twin = twinOf(this.rules, this.#length * shards);
     for (let i = 0; i < options.workers; i++) this.#birth();
-    this.publish([...this.workers.keys()].map((id) => ({ id, address: id, joined: true })));
+    this.#change({ kind: 'formed', members: [...this.workers.keys()].map((id) => ({ id, address: id })) });
     this.#every(50, () => this.#tick());
   }
 
   /** A new process that knows only the recipe. */
   join(): void {
     const { id } = this.#birth();
-    this.publish([...this.view.members, { id, address: id, joined: false }]);
+    this.#change({ kind: 'appeared', id, address: id });
   }
 
   crash(id: string): void {
@@ -101,10 +102,12 @@ export class World {
     this.after(forMs, () => this.blocked.delete(`${from}>${to}`));
   }
 
-  publish(members: View['members']): void {
-    this.view = { number: this.view.number + 1, members: [...members].sort((a, b) => (a.id < b.id ? -1 : 1)) };
-    const { view } = this;
-    for (const { id } of members) {
+  /** The oracle: the product's own rule for the next view, published to everybody in it. */
+  #change(change: MembershipChange): void {
+    const view = nextView(this.view, change);
+    if (view === this.view) return;
+    this.view = view;
+    for (const { id } of view.members) {
       const worker = this.workers.get(id)!;
       this.after(this.#delay() * 3, () => this.emit(worker, { kind: 'view', view }));
     }
@@ -174,16 +177,13 @@ export class World {
   }
 
   #remove(id: string) {
-    if (!this.view.members.some((member) => member.id === id)) return;
     if (!this.oracleUp) return this.after(1000, () => this.#remove(id));
-    this.publish(this.view.members.filter((member) => member.id !== id));
+    this.#change({ kind: 'gone', id });
   }
 
+  /** A request that meets no oracle is lost: the worker asks again. */
   #admit(id: string): void {
-    if (!this.oracleUp || this.workers.get(id)!.life === 'crashed') return;
-    const others = this.view.members.filter((member) => member.id !== id);
-    if (this.view.members.some((member) => member.id === id && member.joined)) return;
-    this.publish([...others, { id, address: id, joined: true }]);
+    if (this.oracleUp && this.workers.get(id)!.life !== 'crashed') this.#change({ kind: 'ready', id });
   }
 
   #tick(): void {
