@@ -71,6 +71,14 @@ export const clusterErrors = {
     message: ({ destination }) => `output.destination ${destination} is a folder that vanishes with its pod`,
     remedy: () => 'write an s3:// URL, or a folder below the mountPath of one of workers.volumes',
   }),
+  RecipeChanged: entry<{ before: string; now: string }>({
+    code: 'ESP-9310',
+    retry: false,
+    grpc: 'FAILED_PRECONDITION',
+    exit: 2,
+    message: ({ before, now }) => `the recipe was ${before} and would be ${now} now: base or data have changed`,
+    remedy: () => 'make another FineTuneJob for what is there now',
+  }),
   SettingInvalid: entry<{ name: string; value: string; what: string }>({
     code: 'ESP-9309',
     retry: false,

@@ -78,6 +78,7 @@ export const status = z
     artifact: text(2048, 'Where the adapter was published.'),
     attempt: amount('How often the worker Job was made again.').optional(),
     runningSeconds: amount('Running time, counted against `activeDeadlineSeconds`.').optional(),
+    runningSince: time('When the present span of running time began.').optional(),
     startTime: time('When it was first seen.').optional(),
     completionTime: time('When it finished.').optional(),
     lastCheckpoint: z

@@ -5,6 +5,7 @@ import type {
   KubernetesObject,
   V1ConfigMap,
   V1Job,
+  V1NetworkPolicy,
   V1Pod,
   V1PodDisruptionBudget,
 } from './kube/objects.js';
@@ -22,6 +23,7 @@ export interface Observed {
   readonly pods: readonly V1Pod[];
   readonly jobs: readonly V1Job[];
   readonly disruptionBudget: V1PodDisruptionBudget | undefined;
+  readonly networkPolicy: V1NetworkPolicy | undefined;
   /** Warnings that Kubernetes tells of children: FailedCreate, FailedMount. */
   readonly warnings: readonly CoreV1Event[];
   /** What the queue says of the newest worker Job; undefined = there is no queue to ask. */

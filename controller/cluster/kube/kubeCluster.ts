@@ -1,0 +1,251 @@
+import { EspalierError } from '../../../api/errors.js';
+import type { Clock } from '../../../common/clock.js';
+import { sha256 } from '../../../common/hash.js';
+import type { Logger } from '../../../common/log.js';
+import { childNames, childSelector, isOwnedBy, labels } from '../../resources/names.js';
+import { queueLabel } from '../../resources/scheduling.js';
+import { attemptOf } from '../../resources/workerJob.js';
+import type { Change, Cluster, JobEvent, JobKey, Observed, Outcome } from '../cluster.js';
+import { fieldManager, type KubeClient } from './client.js';
+import { admissionOf } from './kueue.js';
+import type { CoreV1Event, FineTuneJobObject, KubernetesObject, V1Job } from './objects.js';
+import { createReflector, type Mirror, type Reflector } from './reflector.js';
+import { type Resource, resources } from './resources.js';
+
+export interface KubeClusterOptions {
+  readonly client: KubeClient;
+  /** Absent = every namespace. */
+  readonly namespace?: string | undefined;
+  readonly kueue: string | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  /** Something of this job has changed. */
+  readonly onChange: (key: JobKey) => void;
+  /** Asks workers to hand over and leave. */
+  readonly release: (uid: string, pods: readonly string[]) => void;
+}
+
+export interface KubeCluster extends Cluster {
+  /** Keeps the mirrors true until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  readonly synced: Promise<void>;
+  readonly fineTuneJobs: Mirror<FineTuneJobObject>;
+  /** When the API server was last heard, by the monotonic clock: the oldest of all watches. */
+  readonly heardAtMs: () => number;
+}
+
+const resyncMs = 600_000;
+
+/** A FineTuneJob and its children on a real API server, read from mirrors that watches keep. */
+export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
+  const { client, namespace, kueue, clock, log, random, onChange, release } = options;
+  const reflect = <T extends KubernetesObject>(
+    resource: Resource<T>,
+    keyOf: (object: T) => JobKey | undefined,
+    selection: { readonly labelSelector?: string; readonly fieldSelector?: string } = {},
+    resync = false,
+  ): Reflector<T> =>
+    createReflector<T>({
+      client,
+      resource,
+      selection: { namespace, ...selection },
+      clock,
+      log,
+      random,
+      ...(resync && { resyncMs }),
+      onChange: (object) => {
+        const key = keyOf(object);
+        if (key) onChange(key);
+      },
+    });
+  const children = { labelSelector: childSelector };
+  const fineTuneJobs = reflect(resources.fineTuneJobs, ownKey, {}, true);
+  const mirrors = {
+    jobs: reflect(resources.jobs, parentKey, children),
+    pods: reflect(resources.pods, parentKey, children),
+    configMaps: reflect(resources.configMaps, parentKey, children),
+    disruptionBudgets: reflect(resources.disruptionBudgets, parentKey, children),
+    networkPolicies: reflect(resources.networkPolicies, parentKey, children),
+  };
+  // Events carry no labels: which job they are about follows from the name of the pod or Job.
+  const involved = (event: CoreV1Event) => parentOfInvolved(event, mirrors);
+  const warnings = ['FailedCreate', 'FailedMount'].map((reason) =>
+    reflect(resources.events, involved, { fieldSelector: `reason=${reason}` }),
+  );
+  const all: readonly Reflector<never>[] = [fineTuneJobs, ...Object.values(mirrors), ...warnings] as never;
+
+  const observe: Cluster['observe'] = async (key, signal) => {
+    const job = fineTuneJobs.get(key.namespace, key.name);
+    if (!job) return undefined;
+    const mine = <T extends KubernetesObject>(mirror: Mirror<T>): T[] =>
+      [...mirror.all()].filter(
+        ({ metadata }) => metadata?.namespace === key.namespace && metadata?.labels?.[labels.job] === key.name,
+      );
+    const jobs = await withCurrent(client, job, mine(mirrors.jobs), signal);
+    const newest = jobs.toSorted((a, b) => attemptOf(a) - attemptOf(b)).at(-1);
+    const isQueued = newest?.spec?.suspend && newest.metadata?.labels?.[queueLabel];
+    return {
+      job,
+      jobs,
+      pods: mine(mirrors.pods),
+      configMaps: mine(mirrors.configMaps),
+      disruptionBudget: mirrors.disruptionBudgets.get(key.namespace, childNames.disruptionBudget(key.name)),
+      networkPolicy: mirrors.networkPolicies.get(key.namespace, childNames.networkPolicy(key.name)),
+      warnings: warnings.flatMap((mirror) => [...mirror.all()]).filter((event) => sameKey(involved(event), key)),
+      admission: isQueued
+        ? await admissionOf(client, kueue, { ...key, uid: newest.metadata?.uid ?? '' }, signal)
+        : undefined,
+    } satisfies Observed;
+  };
+  return {
+    observe,
+    perform: (key, uid, change, signal) => perform({ client, release }, key, uid, change, signal),
+    async writeStatus({ namespace: ns, name }, status, signal) {
+      const object = { metadata: { namespace: ns, name }, status } as FineTuneJobObject;
+      await client.apply(resources.fineTuneJobs, object, { manager: fieldManager, subresource: 'status', signal });
+    },
+    async emit(job, events, signal) {
+      // An event that is lost is no reason to do the rest again.
+      for (const event of events)
+        await client.create(resources.events, eventOf(job, event, clock.now()), signal).catch((error: unknown) => {
+          signal.throwIfAborted();
+          log.warn('an event could not be written', { error: String(error) });
+        });
+    },
+    async run(signal) {
+      await Promise.all(all.map((reflector) => reflector.run(signal)));
+    },
+    synced: Promise.all(all.map(({ synced }) => synced)).then(() => {}),
+    fineTuneJobs,
+    heardAtMs: () => Math.min(...all.map(({ heardAtMs }) => heardAtMs)),
+  };
+}
+
+const ownKey = ({ metadata }: KubernetesObject): JobKey => ({
+  namespace: metadata?.namespace ?? '',
+  name: metadata?.name ?? '',
+});
+
+function parentKey({ metadata }: KubernetesObject): JobKey | undefined {
+  const name = metadata?.labels?.[labels.job];
+  return name === undefined ? undefined : { namespace: metadata?.namespace ?? '', name };
+}
+
+const sameKey = (a: JobKey | undefined, b: JobKey): boolean => a?.namespace === b.namespace && a.name === b.name;
+
+function parentOfInvolved(
+  { involvedObject: { kind, namespace = '', name = '' } }: CoreV1Event,
+  { jobs, pods }: { readonly jobs: Mirror<V1Job>; readonly pods: Mirror<KubernetesObject> },
+): JobKey | undefined {
+  const object = kind === 'Job' ? jobs.get(namespace, name) : kind === 'Pod' ? pods.get(namespace, name) : undefined;
+  return object && parentKey(object);
+}
+
+/** A mirror may lag behind our own creation: a Job that the status knows is asked for before it counts as gone. */
+async function withCurrent(
+  client: KubeClient,
+  job: FineTuneJobObject,
+  found: readonly V1Job[],
+  signal: AbortSignal,
+): Promise<readonly V1Job[]> {
+  const { namespace = '', name = '' } = job.metadata ?? {};
+  const attempt = job.status?.attempt;
+  const isEnded = job.status?.completionTime !== undefined;
+  if (attempt === undefined || isEnded || found.some((candidate) => attemptOf(candidate) >= attempt)) return found;
+  const current = await client.get(resources.jobs, { namespace, name: childNames.workers(name, attempt) }, signal);
+  return current ? [...found, current] : found;
+}
+
+type PerformDeps = Pick<KubeClusterOptions, 'client' | 'release'>;
+
+async function perform(
+  { client, release }: PerformDeps,
+  { namespace }: JobKey,
+  uid: string,
+  change: Change,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const jobPatch = async (name: string, resourceVersion: string, spec: object): Promise<Outcome> => {
+    const patch = { metadata: { resourceVersion }, spec };
+    const answer = await client.merge(resources.jobs, { namespace, name }, patch, signal);
+    return typeof answer === 'string' ? { kind: 'stale' } : { kind: 'done' };
+  };
+  try {
+    switch (change.kind) {
+      case 'create':
+        return await create(client, namespace, uid, change.object, signal);
+      case 'apply': {
+        const options = { manager: fieldManager, signal };
+        const resource = resources.disruptionBudgets;
+        const at = { namespace, name: change.object.metadata?.name ?? '' };
+        const there = await client.get(resource, at, signal);
+        if (there && !isOwnedBy(there, uid)) return { kind: 'taken', of: resource.kind, name: at.name };
+        const answer = await client.apply(resource, change.object, options);
+        return typeof answer === 'string' ? { kind: 'stale' } : { kind: 'done' };
+      }
+      case 'scale': {
+        const { name, replicas, resourceVersion } = change;
+        return await jobPatch(name, resourceVersion, { parallelism: replicas, completions: replicas });
+      }
+      case 'suspend':
+        return await jobPatch(change.name, change.resourceVersion, { suspend: change.suspend });
+      case 'remove': {
+        const resource = change.of === 'Job' ? resources.jobs : resources.fineTuneJobs;
+        await client.remove(resource, { namespace, name: change.name, uid: change.uid }, { signal });
+        return { kind: 'done' };
+      }
+      case 'release':
+        release(uid, change.pods);
+        return { kind: 'done' };
+    }
+  } catch (error) {
+    // The API server said no to this object: that is for the user to read. Anything else is tried again.
+    if (EspalierError.is(error, 'ApiRefused') && [400, 403, 404, 422].includes(error.facts.code))
+      return { kind: 'failed', reason: 'FailedCreate', message: error.facts.what };
+    throw error;
+  }
+}
+
+const byKind = new Map<string, Resource<KubernetesObject>>(
+  Object.values(resources).map((resource) => [resource.kind, resource as Resource<KubernetesObject>]),
+);
+
+async function create(
+  client: KubeClient,
+  namespace: string,
+  uid: string,
+  object: KubernetesObject & { readonly kind?: string },
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const resource = byKind.get(object.kind ?? '');
+  const name = object.metadata?.name ?? '';
+  if (!resource) throw new TypeError(`no resource for ${object.kind}`);
+  if ((await client.create(resource, object, signal)) !== 'exists') return { kind: 'done' };
+  // The token's Secret is never read: that its name is taken is all there is to know.
+  if (resource === resources.secrets) return { kind: 'done' };
+  const there = await client.get(resource, { namespace, name }, signal);
+  if (!there) return { kind: 'stale' };
+  if (!isOwnedBy(there, uid)) return { kind: 'taken', of: resource.kind, name };
+  // One that is on its way out must be gone before its name is free.
+  return there.metadata?.deletionTimestamp ? { kind: 'stale' } : { kind: 'done' };
+}
+
+function eventOf({ metadata }: FineTuneJobObject, { type, reason, message }: JobEvent, nowMs: number): CoreV1Event {
+  const { namespace = '', name = '', uid = '', resourceVersion = '' } = metadata ?? {};
+  const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z` as unknown as Date;
+  const { apiVersion, kind } = resources.fineTuneJobs;
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { namespace, name: `${name}.${sha256(`${uid} ${nowMs} ${reason} ${message}`).slice(0, 16)}` },
+    involvedObject: { apiVersion, kind, namespace, name, uid, resourceVersion },
+    type,
+    reason,
+    message: message.slice(0, 1024),
+    source: { component: 'espalier' },
+    firstTimestamp: time,
+    lastTimestamp: time,
+    count: 1,
+  };
+}

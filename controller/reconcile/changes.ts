@@ -1,0 +1,151 @@
+import type { FineTuneJob } from '../../api/fineTuneJob.js';
+import type { Change } from '../cluster/cluster.js';
+import type { V1Job } from '../cluster/kube/objects.js';
+import { disruptionBudget, tokenSecret, workerNetworkPolicy } from '../resources/access.js';
+import { jobConfigMap, recipeConfigMap } from '../resources/configMaps.js';
+import { preflightPod, triesOf } from '../resources/preflightPod.js';
+import { queueOf } from '../resources/scheduling.js';
+import { attemptOf, workerJob } from '../resources/workerJob.js';
+import type { Decision } from './decide.js';
+import {
+  activePods,
+  currentAttempt,
+  endOf,
+  indexOf,
+  isTerminating,
+  jobCondition,
+  validJob,
+  type World,
+} from './world.js';
+
+/** A worker that was asked to leave and does not is not waited for longer than this. */
+const releaseWithinMs = 15_000;
+
+/** What must be done for the decision: wanted objects minus present ones. Pure; `token` is the job's. */
+export function changesFor(world: World, decision: Decision, token: string): readonly Change[] {
+  const job = validJob(world);
+  switch (decision.kind) {
+    case 'leave':
+    case 'stall':
+      return [];
+    case 'remove':
+      return [{ kind: 'remove', of: 'FineTuneJob', name: world.owner.name, uid: world.owner.uid }];
+    case 'complete':
+      return [];
+    case 'rest':
+      return world.status.state === 'Failed' ? stopAll(world, job) : [];
+    case 'fail':
+    case 'suspend':
+      return stopAll(world, job);
+    case 'prepare':
+      return job ? prepared(world, job, decision) : [];
+    case 'retry':
+      if (!job || decision.afterMs > 0) return [];
+      return [...started(world, job, decision.attempt, token), ...stopOlder(world, job, decision.attempt)];
+    case 'scale':
+      return job ? [...kept(world, job, token), ...scaled(world, decision.to)] : [];
+    case 'train':
+      if (!job) return [];
+      return currentAttempt(world) ? kept(world, job, token) : started(world, job, decision.attempt, token);
+  }
+}
+
+function prepared(world: World, job: FineTuneJob, { tries, afterMs }: { tries: number; afterMs: number }): Change[] {
+  const { owner, settings, preflights } = world;
+  const resolved: Change[] = world.isResolved ? [] : [create(jobConfigMap(owner, job))];
+  const pod = preflights.find((candidate) => triesOf(candidate) === tries);
+  if (!pod) return afterMs > 0 ? resolved : [...resolved, create(preflightPod(owner, job, tries, settings))];
+  const verdict = endOf(pod)?.verdict;
+  return verdict?.outcome === 'ready' ? [...resolved, create(recipeConfigMap(owner, verdict.recipe))] : resolved;
+}
+
+/** All that a new attempt needs; what is there already answers so. */
+function started(world: World, job: FineTuneJob, attempt: number, token: string): Change[] {
+  const { owner, settings } = world;
+  const { replicas } = job.spec.workers;
+  return [
+    ...(world.isResolved ? [] : [create(jobConfigMap(owner, job))]),
+    create(tokenSecret(owner, token)),
+    ...policyChanges(world),
+    create(workerJob({ owner, job, attempt, replicas, settings })),
+  ];
+}
+
+/** What should be there while workers train, and is not, or not so. */
+function kept(world: World, job: FineTuneJob, token: string): Change[] {
+  const current = currentAttempt(world);
+  const changes: Change[] = [...policyChanges(world), ...budgetChanges(world)];
+  if (!world.isResolved) changes.push(create(jobConfigMap(world.owner, job)));
+  // The Secret is never read, so its absence shows in pods that cannot mount it.
+  if (lacksSecret(world)) changes.push(create(tokenSecret(world.owner, token)));
+  if (current?.spec?.suspend && !queueOf(job)) changes.push(suspension(current, false));
+  if (current) changes.push(...stopOlder(world, job, attemptOf(current)));
+  return changes;
+}
+
+const policyChanges = ({ owner, settings, observed }: World): Change[] =>
+  settings.networkPolicy && !observed.networkPolicy ? [create(workerNetworkPolicy(owner, settings))] : [];
+
+/** Follows the view: at most one of its members may be evicted at a time. */
+function budgetChanges({ owner, observed, live }: World): Change[] {
+  if (!live.view) return [];
+  const wanted = disruptionBudget(owner, live.view.members.length);
+  return observed.disruptionBudget?.spec?.minAvailable === wanted.spec?.minAvailable
+    ? []
+    : [{ kind: 'apply', object: wanted }];
+}
+
+const lacksSecret = ({ observed, owner, nowMs }: World): boolean =>
+  observed.warnings.some(
+    ({ message, lastTimestamp }) =>
+      message?.includes(`secret "${owner.name}-token" not found`) &&
+      nowMs - new Date(lastTimestamp ?? 0).getTime() < 300_000,
+  );
+
+/** Up at once. Down: first the leavers leave the view, then their number goes. */
+function scaled(world: World, to: number): Change[] {
+  const job = currentAttempt(world);
+  if (!job) return [];
+  const { live, nowMs } = world;
+  const members = new Set(live.view?.members.map(({ id }) => id));
+  const leavers = activePods(world)
+    .filter((pod) => indexOf(pod) >= to && members.has(pod.metadata?.uid ?? ''))
+    .map(({ metadata }) => metadata!.uid!)
+    .filter((uid) => nowMs - (live.releasing.get(uid) ?? nowMs) < releaseWithinMs);
+  if (leavers.length > 0) {
+    const toAsk = leavers.filter((uid) => !live.releasing.has(uid));
+    return toAsk.length > 0 ? [{ kind: 'release', pods: toAsk }] : [];
+  }
+  return [
+    {
+      kind: 'scale',
+      name: job.metadata?.name ?? '',
+      replicas: to,
+      resourceVersion: job.metadata?.resourceVersion ?? '',
+    },
+  ];
+}
+
+/** Without a queue a Job is suspended, and keeps the logs of its failures; a queue would resume it, so there it goes. */
+function stopAll(world: World, job: FineTuneJob | undefined): Change[] {
+  return world.attempts.flatMap((attempt) => stop(attempt, job));
+}
+
+const stopOlder = (world: World, job: FineTuneJob, before: number): Change[] =>
+  world.attempts.filter((candidate) => attemptOf(candidate) < before).flatMap((candidate) => stop(candidate, job));
+
+function stop(attempt: V1Job, job: FineTuneJob | undefined): Change[] {
+  if (isTerminating(attempt) || jobCondition(attempt, 'Failed') || jobCondition(attempt, 'Complete')) return [];
+  if (job && queueOf(job))
+    return [{ kind: 'remove', of: 'Job', name: attempt.metadata?.name ?? '', uid: attempt.metadata?.uid ?? '' }];
+  return attempt.spec?.suspend ? [] : [suspension(attempt, true)];
+}
+
+const suspension = ({ metadata }: V1Job, suspend: boolean): Change => ({
+  kind: 'suspend',
+  name: metadata?.name ?? '',
+  suspend,
+  resourceVersion: metadata?.resourceVersion ?? '',
+});
+
+const create = (object: Extract<Change, { kind: 'create' }>['object']): Change => ({ kind: 'create', object });
