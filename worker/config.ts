@@ -25,13 +25,25 @@ export const workerConfig = z.strictObject({
   /** Proves to the workers of this job, and only to them, that a caller belongs to it. */
   token: z.string().min(16),
   engines: z.number().int().min(1),
+  /** How engines run the graph; absent, the worker takes what fits the memory that it has. */
+  strategy: z.enum(['whole', 'layered']).optional(),
+  /** Chosen by whoever knows how many workers share the memory; absent = the worker looks at its own control group. */
+  strategy: z.enum(['whole', 'layered']).optional(),
   checkpoint: z.strictObject({
     store: storeReference,
     everySteps: z.number().int().min(1),
     keepLast: z.number().int(),
   }),
-  /** Where artifacts are published, and a second place for a copy; absent = train only. */
+  /** Where artifacts are published. */
   output: z.strictObject({ store: storeReference, merged: z.boolean() }),
+  /** What this training took before, over all its launches: its cost is theirs together. Absent: this worker's life alone. */
+  spent: z
+    .strictObject({
+      launchedAtMs: z.number(),
+      secondsBefore: z.number().min(0),
+      peakRssBytesBefore: z.number().min(0),
+    })
+    .optional(),
   /** Stop (checkpointed and resumable) after this many steps. */
   untilStep: z.number().int().min(1).optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

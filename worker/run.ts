@@ -1,28 +1,18 @@
-import { EspalierError, fail } from '../api/errors.js';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import { service, type Transport } from '../proto/transport.js';
-import { initialAdapter } from './adapter/init.js';
-import { sitesOf } from './adapter/sites.js';
-import { createCheckpointer } from './checkpoints.js';
-import type { StoreReference, WorkerConfig } from './config.js';
-import { createEngine } from './engine/createEngine.js';
+import { type Checkpointer, createCheckpointer } from './checkpoints.js';
+import type { WorkerConfig } from './config.js';
 import { createEventLog, type EventLog } from './eventLog.js';
 import { createExchange } from './exchange/driver.js';
-import type { StepReport } from './exchange/trainee.js';
 import { awaitPublication, exportAndPublish } from './finish.js';
-import type { Base } from './model/base.js';
-import { resolveBase } from './model/resolve.js';
-import { hubSettings } from './model/sources/hubSettings.js';
-import { type PreparedJob, readPrepared } from './recipe/prepared.js';
+import { type OpenedJob, openJob, openStoreAt } from './openJob.js';
 import { runRecord } from './record.js';
 import { workerService } from './service.js';
-import { openStore } from './store/open.js';
-import type { Store } from './store/store.js';
+import { tellError, tellStep, tokensOf } from './tell.js';
 import { exchangedSteps } from './train/leaves.js';
-import { loadLatestCheckpoint } from './train/loadCheckpoint.js';
-import { initialState, type StepOutcome, type TrainState } from './train/state.js';
-import { createTrainee, type LocalTrainee, recipeFacts } from './train/trainee.js';
+import type { StepOutcome } from './train/state.js';
+import { createTrainee, recipeFacts } from './train/trainee.js';
 import { createViewBox, type ViewBox } from './views.js';
 
 export interface WorkerDeps {
@@ -39,46 +29,46 @@ export interface WorkerDeps {
 /** `finished`: the artifact is published and verified. `left`: stopped early, resumable. */
 export type WorkerOutcome = 'finished' | 'left';
 
+/** What all parts of a worker's life share. */
+interface Life {
+  readonly config: WorkerConfig;
+  readonly deps: WorkerDeps;
+  readonly events: EventLog;
+  readonly views: ViewBox;
+  readonly startedAtMs: number;
+  readonly phase: (name: string, detail?: string) => void;
+}
+
 /** One worker's life, from recipe to published adapter. Throws coded errors, which are also told as the last event. */
 export async function runWorker(config: WorkerConfig, deps: WorkerDeps): Promise<WorkerOutcome> {
-  const { transport, clock, log, leave } = deps;
-  const events = createEventLog(clock);
-  const views = createViewBox(events);
-  const startedAtMs = clock.now();
+  const events = createEventLog(deps.clock);
   const phase = (name: string, detail = '') => {
-    log.info(name, detail === '' ? {} : { detail });
+    deps.log.info(name, detail === '' ? {} : { detail });
     events.append({ phase: { phase: name, detail } });
   };
+  const life: Life = { config, deps, events, views: createViewBox(events), startedAtMs: deps.clock.now(), phase };
 
   phase('opening');
-  const { signal } = leave;
-  const prepared = await readPrepared(config.preparedFolder, config.recipeHash);
-  const base = await openBase(config, prepared, deps);
-  const checkpoints = await openStoreAt(config.checkpoint.store, deps);
-  const state = await openState(prepared, base, checkpoints, deps);
-  const steps = prepared.recipe.training.steps;
-  const engines = await Promise.all(
-    Array.from({ length: config.engines }, () => createEngine(setupOf(prepared, base))),
-  );
+  const job = await openJob(config, { ...deps, signal: deps.leave.signal });
+  try {
+    return await train(job, life);
+  } finally {
+    await Promise.all(job.engines.map((engine) => engine.close()));
+  }
+}
 
+/** Serves the other workers and trains with them; the last step's end is the publication. */
+async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
+  const { config, deps, events, views, phase } = life;
+  const { transport, clock, log, leave } = deps;
+  const { recipe, hash, tokens } = job.prepared;
   const outcomes: StepOutcome[] = [];
-  const checkpointer = createCheckpointer({
-    store: checkpoints,
-    recipe: prepared.recipe,
-    recipeHash: prepared.hash,
-    member: config.member,
-    state,
-    view: () => views.current,
-    everySteps: config.checkpoint.everySteps,
-    keepLast: config.checkpoint.keepLast,
-    log,
-    onSaved: (step) => events.append({ checkpoint: { step, url: checkpoints.url(prepared.hash) } }),
-  });
+  const checkpointer = checkpointerOf(job, life);
   const trainee = createTrainee({
-    recipe: prepared.recipe,
-    tokens: prepared.tokens,
-    engines,
-    state,
+    recipe,
+    tokens,
+    engines: job.engines,
+    state: job.state,
     onApplied: (step, outcome) => {
       outcomes[step] = outcome;
       checkpointer.applied(step);
@@ -86,7 +76,7 @@ export async function runWorker(config: WorkerConfig, deps: WorkerDeps): Promise
   });
   const exchange = createExchange({
     self: config.member,
-    recipe: recipeFacts(prepared.recipe, prepared.hash),
+    recipe: recipeFacts(recipe, hash),
     trainee,
     others: { views, transport, token: config.token },
     clock,
@@ -98,44 +88,18 @@ export async function runWorker(config: WorkerConfig, deps: WorkerDeps): Promise
     { address: config.listen, token: config.token, log },
   );
   try {
-    phase('training', `from step ${state.scalars.step} of ${steps}`);
-    let trainedTokens = 0;
-    const untilStep = Math.min(config.untilStep ?? Number.POSITIVE_INFINITY, exchangedSteps(prepared.recipe));
-    for await (const report of exchange.run({ untilStep, signal })) {
-      trainedTokens += tokensOf(prepared, report.step);
-      tellStep(report, { prepared, trainee, events, outcomes, deps });
-    }
-    if (signal.aborted || trainee.nextStep < exchangedSteps(prepared.recipe)) {
-      phase('checkpointing');
-      await checkpointer.saveNow();
-      phase('left', `at step ${trainee.nextStep}`);
-      return 'left';
-    }
-    await checkpointer.settled();
-    phase('publishing');
-    const store = await openStoreAt(config.output.store, deps);
-    const first = () => isFirst(views, config.member);
-    const published = first()
-      ? undefined
-      : await awaitPublication(store, prepared.hash, { clock, mine: first, signal });
-    if (published !== undefined) events.append({ artifact: { url: store.url(''), adapterSha256: published } });
-    else {
-      const workers = views.current?.members.length ?? 1;
-      const measures = { startedAtMs, finishedAtMs: clock.now(), trainedTokens, peakRssBytes: deps.peakRssBytes() };
-      const finished = await exportAndPublish({
-        prepared,
-        base,
-        adapter: state.master,
-        record: runRecord(prepared, base, state.scalars, { ...measures, workers, espalierVersion: deps.version }),
-        merged: config.output.merged,
-        store,
-        workFolder: config.workFolder,
-        signal,
+    phase('training', `from step ${trainee.nextStep} of ${recipe.training.steps}`);
+    const last = exchangedSteps(recipe);
+    const untilStep = Math.min(config.untilStep ?? last, last);
+    for await (const report of exchange.run({ untilStep, signal: leave.signal }))
+      tellStep(report, {
+        prepared: job.prepared,
+        state: job.state,
+        events,
+        outcome: outcomes[report.step],
+        peakRssBytes: deps.peakRssBytes(),
       });
-      events.append({ artifact: { url: finished.url, adapterSha256: finished.adapterSha256 } });
-    }
-    phase('done');
-    return 'finished';
+    return await end(job, life, checkpointer, trainee.nextStep === last);
   } catch (error) {
     tellError(error, events);
     throw error;
@@ -143,127 +107,76 @@ export async function runWorker(config: WorkerConfig, deps: WorkerDeps): Promise
     // A launcher that is slow to read its last events must not keep a finished worker alive.
     await events.close(AbortSignal.timeout(2000));
     await exchange.close();
-    await Promise.all(engines.map((engine) => engine.close()));
     await listening.close();
   }
 }
 
-async function openBase(
-  { baseFolder, cacheFolder }: WorkerConfig,
-  prepared: PreparedJob,
-  deps: WorkerDeps,
-): Promise<Base> {
-  const { clock, log } = deps;
-  const opened = await resolveBase(
-    { sources: [baseFolder] },
-    {
-      cacheDirectory: cacheFolder,
-      hub: hubSettings({}),
-      openStore: (url) => openStore(url, {}, { clock }),
-      python: null,
-      workingFolder: '/',
-      clock,
-      log,
-    },
-  );
-  const expected = prepared.recipe.base.sha256;
-  if (opened.sha256 !== expected) fail('BaseChanged', { folder: baseFolder, expected, found: opened.sha256 });
-  // The folder is a copy on this machine: where the base came from stands in the job's record.
-  return { ...opened, ...prepared.record.base };
-}
-
-const openStoreAt = ({ url, endpoint, region }: StoreReference, { clock }: WorkerDeps): Promise<Store> =>
-  openStore(url, { endpoint, region }, { clock });
-
-/** Where the last whole checkpoint ends, else the beginning. */
-async function openState(
-  { recipe, hash }: PreparedJob,
-  base: Base,
-  store: Store,
-  deps: WorkerDeps,
-): Promise<TrainState> {
-  const found = await loadLatestCheckpoint(store, {
-    recipeHash: hash,
-    vectorLength: recipe.layout.length,
-    warn: (reason) => deps.log.warn(reason.message, { code: reason.code }),
-    signal: deps.leave.signal,
+const checkpointerOf = ({ prepared, state, checkpoints }: OpenedJob, { config, deps, events, views }: Life) =>
+  createCheckpointer({
+    store: checkpoints,
+    recipe: prepared.recipe,
+    recipeHash: prepared.hash,
+    member: config.member,
+    state,
+    view: () => views.current,
+    everySteps: config.checkpoint.everySteps,
+    keepLast: config.checkpoint.keepLast,
+    log: deps.log,
+    onSaved: (step) => events.append({ checkpoint: { step, url: checkpoints.url(prepared.hash) } }),
   });
-  return found ?? initialState(initialAdapter(recipe.method, sitesOf(base.spec)));
+
+/** A whole training is published; one that was stopped is saved, to go on later. */
+async function end(job: OpenedJob, life: Life, checkpointer: Checkpointer, trained: boolean): Promise<WorkerOutcome> {
+  const { deps, phase } = life;
+  if (deps.leave.signal.aborted || !trained) {
+    phase('checkpointing');
+    await checkpointer.saveNow();
+    phase('left', `at step ${job.state.scalars.step}`);
+    return 'left';
+  }
+  await checkpointer.settled();
+  phase('publishing');
+  await publishOnce(job, life);
+  phase('done');
+  return 'finished';
 }
 
-const setupOf = ({ recipe }: PreparedJob, base: Base) => ({
-  base: { directory: base.directory, spec: base.spec, tensors: base.tensors },
-  method: recipe.method,
-  layout: recipe.layout,
-  seed: recipe.training.seed,
-  attentionBlock: recipe.engine.attentionBlock,
-  headChunk: recipe.engine.headChunk,
-  strategy: recipe.engine.strategy,
-  device: recipe.engine.device,
-});
+/** The first member publishes; the others wait for it, and take its place should it die. */
+async function publishOnce(job: OpenedJob, life: Life): Promise<void> {
+  const { config, deps, events, views } = life;
+  const { clock, leave } = deps;
+  const store = await openStoreAt(config.output.store, deps);
+  const mine = () => isFirst(views, config.member);
+  const { signal } = leave;
+  const published = mine() ? undefined : await awaitPublication(store, job.prepared.hash, { clock, mine, signal });
+  const { url, adapterSha256 } =
+    published === undefined
+      ? await exportAndPublish({
+          prepared: job.prepared,
+          base: job.base,
+          adapter: job.state.master,
+          record: recordOf(job, life),
+          merged: config.output.merged,
+          store,
+          workFolder: config.workFolder,
+          signal,
+        })
+      : { url: store.url(''), adapterSha256: published };
+  events.append({ artifact: { url, adapterSha256 } });
+}
+
+function recordOf({ prepared, base, state }: OpenedJob, { config, deps, views, startedAtMs }: Life) {
+  const { spent } = config;
+  const steps = prepared.recipe.batches.map((_, step) => step);
+  return runRecord(prepared, base, state.scalars, {
+    startedAtMs: (spent?.launchedAtMs ?? startedAtMs) - (spent?.secondsBefore ?? 0) * 1000,
+    finishedAtMs: deps.clock.now(),
+    trainedTokens: steps.reduce((sum, step) => sum + tokensOf(prepared, step), 0),
+    peakRssBytes: Math.max(deps.peakRssBytes(), spent?.peakRssBytesBefore ?? 0),
+    workers: views.current?.members.length ?? 1,
+    espalierVersion: deps.version,
+  });
+}
 
 const isFirst = (views: ViewBox, member: string): boolean =>
   views.current?.members.filter(({ joined }) => joined)[0]?.id === member;
-
-/** Tokens of a step's training sequences, padding not counted. */
-const tokensOf = ({ recipe, tokens }: PreparedJob, step: number): number =>
-  (recipe.batches[step] ?? []).reduce(
-    (sum, { sequences }) => sum + sequences.reduce((row, index) => row + (tokens[index]?.ids.length ?? 0), 0),
-    0,
-  );
-
-interface Telling {
-  readonly prepared: PreparedJob;
-  readonly trainee: LocalTrainee;
-  readonly events: EventLog;
-  readonly outcomes: readonly StepOutcome[];
-  readonly deps: WorkerDeps;
-}
-
-function tellStep(report: StepReport, { prepared, trainee, events, outcomes, deps }: Telling): void {
-  const { step, stepMs } = report;
-  const { training, evaluation } = prepared.recipe;
-  const evaluated = trainee.state.scalars.evaluations.find((candidate) => candidate.step === step);
-  if (evaluated && evaluation.steps.includes(step))
-    events.append({
-      evaluation: {
-        step,
-        loss: evaluated.evaluation ?? Number.NaN,
-        generalLoss: evaluated.general ?? Number.NaN,
-      },
-    });
-  const outcome = outcomes[step];
-  if (!outcome) return;
-  events.append({
-    step: {
-      step,
-      steps: training.steps,
-      loss: outcome.loss ?? Number.NaN,
-      learningRate: training.learningRates[step]!,
-      gradientNorm: outcome.norm,
-      tokensPerSecond: (tokensOf(prepared, step) / stepMs) * 1000,
-      leavesComputed: report.leavesComputedHere,
-      stepMs,
-      computeMs: report.computeMs,
-      waitMs: report.waitMs,
-      bytesSent: report.bytesSent,
-      bytesReceived: report.bytesReceived,
-      members: report.members,
-      peakRssBytes: deps.peakRssBytes(),
-    },
-  });
-}
-
-function tellError(error: unknown, events: EventLog): void {
-  const coded =
-    error instanceof EspalierError ? error : new EspalierError('Internal', { what: String(error) }, { cause: error });
-  events.append({
-    error: {
-      name: coded.name,
-      code: coded.code,
-      message: coded.message,
-      remedy: coded.remedy,
-      facts: JSON.stringify(coded.facts),
-    },
-  });
-}

@@ -10,7 +10,8 @@ import { manifestKey, recipePrefix } from '../../worker/artifacts/manifest.js';
 import type { RunRecord } from '../../worker/artifacts/record.js';
 import { verifyPublished } from '../../worker/artifacts/verify.js';
 import type { StoreReference } from '../../worker/config.js';
-import { availableMemory, memoryNeed } from '../../worker/engine/memory.js';
+import { availableMemory } from '../../worker/engine/memory.js';
+import type { StrategyName } from '../../worker/engine/strategy/strategy.js';
 import type { SecretOf } from '../../worker/preflight/places.js';
 import type { Prepared } from '../../worker/preflight/prepare.js';
 import { engineSetup } from '../../worker/recipe/engineSetup.js';
@@ -22,6 +23,7 @@ import { download } from './download.js';
 import { inOrder } from './inOrder.js';
 import { launchWorkers, WorkerFailure } from './launch.js';
 import { memoryOf } from './memory.js';
+import { planMemory } from './memoryPlan.js';
 import { prepareLocally, runFolder } from './prepare.js';
 import { lockRun } from './runLock.js';
 
@@ -63,7 +65,7 @@ export async function* runPrepared(
   options: LocalRunOptions,
 ): AsyncGenerator<CliEvent, LocalRun> {
   const { signal, workingDirectory } = deps;
-  yield* checkMemory(job, prepared, options.workers);
+  const strategy = yield* checkMemory(job, prepared, options.workers);
 
   const { hash } = prepared.compiled;
   const folder = runFolder(workingDirectory, hash);
@@ -76,7 +78,7 @@ export async function* runPrepared(
     yield { event: 'phase', phase: 'train', state: 'ended', detail: 'this recipe was already trained and published' };
   else {
     await writePrepared(join(folder, 'prepared'), prepared.compiled, prepared.record);
-    peakRssBytes = yield* train(prepared, folder, destination, deps, options);
+    peakRssBytes = yield* train(prepared, { folder, destination, strategy }, deps, options);
   }
 
   yield { event: 'phase', phase: 'read the artifact back', state: 'started' };
@@ -90,37 +92,33 @@ export async function* runPrepared(
   return { prepared, record, artifact, directory, peakRssBytes: peakRssBytes || record.cost.peakRssBytes };
 }
 
-function* checkMemory(job: FineTuneJob, { base, compiled }: Prepared, workers: number): Generator<CliEvent> {
+function* checkMemory(
+  job: FineTuneJob,
+  { base, compiled }: Prepared,
+  workers: number,
+): Generator<CliEvent, StrategyName> {
   const { memoryBudget, engines = Math.max(1, Math.floor(availableParallelism() / workers)) } = job.spec.workers;
-  const setup = engineSetup(compiled.recipe, base);
-  const need = memoryNeed(setup, compiled.recipe.shapes, engines);
-  const together = need.sharedBytes + workers * (need.totalBytes - need.sharedBytes);
-  const available = availableMemory();
-  const budget = memoryBudget === undefined ? Number.POSITIVE_INFINITY : quantityBytes(memoryBudget);
-  if (need.totalBytes > budget)
-    fail('MemoryInsufficient', { needBytes: need.totalBytes, availableBytes: budget, setting: 'spec.data.maxTokens' });
-  if (together > available)
-    fail('MemoryInsufficient', {
-      needBytes: together,
-      availableBytes: available,
-      setting: workers > 1 ? 'spec.workers.replicas' : 'spec.training.batch.microBatch',
-    });
+  const availableBytes = availableMemory();
+  const budgetBytes = memoryBudget === undefined ? Number.POSITIVE_INFINITY : quantityBytes(memoryBudget);
+  const machine = { workers, engines, availableBytes, budgetBytes };
+  const setup = engineSetup(compiled.recipe, base, 'whole');
+  const { strategy, needBytes, sharedBytes } = planMemory(setup, compiled.recipe.shapes, machine);
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   yield {
     event: 'report',
     title: 'memory',
     lines: [
-      `${workers} workers with ${engines} engines each need ${gib(together)}, ${gib(available)} are available`,
-      `${gib(need.sharedBytes)} of weights are shared by all workers of a machine`,
+      `${workers} workers with ${engines} engines each need ${gib(needBytes)}, ${gib(availableBytes)} are available; strategy ${strategy}`,
+      `${gib(sharedBytes)} of weights are shared by all workers of a machine`,
     ],
-    data: { needBytes: together, availableBytes: available, sharedBytes: need.sharedBytes, engines, workers },
+    data: { needBytes, availableBytes, sharedBytes, engines, workers, strategy },
   };
+  return strategy;
 }
 
 async function* train(
   prepared: Prepared,
-  folder: string,
-  destination: StoreReference,
+  { folder, destination, strategy }: { folder: string; destination: StoreReference; strategy: StrategyName },
   deps: Deps,
   { workers, again }: LocalRunOptions,
 ): AsyncGenerator<CliEvent, number> {
@@ -146,6 +144,7 @@ async function* train(
           baseFolder: base.directory,
           cacheFolder: cacheDirectory,
           engines: wanted.engines,
+          strategy,
           checkpoint: { store: { url: join(folder, 'checkpoints') }, ...checkpoint },
           output: { store: destination, merged: output.merged },
         },

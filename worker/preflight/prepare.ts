@@ -15,6 +15,7 @@ import { hubSettings } from '../model/sources/hubSettings.js';
 import { type CompiledRecipe, compileRecipe } from '../recipe/compile.js';
 import { inspectRecipe } from '../recipe/inspect.js';
 import type { JobRecord } from '../recipe/prepared.js';
+import { type Destination, openDestination } from './destination.js';
 import { createPlaces, type Places, type SecretOf } from './places.js';
 
 export interface PrepareDeps {
@@ -34,6 +35,7 @@ export interface PrepareDeps {
 }
 
 export type PreparePhase =
+  | { readonly phase: 'destination'; readonly destination?: Destination }
   | { readonly phase: 'base'; readonly base?: Base }
   | { readonly phase: 'data'; readonly report?: DataReport }
   | { readonly phase: 'recipe'; readonly compiled?: CompiledRecipe };
@@ -41,7 +43,7 @@ export type PreparePhase =
 export interface Prepared {
   readonly base: Base;
   readonly tokenizer: Tokenizer;
-  readonly places: Places;
+  readonly destination: Destination;
   readonly compiled: CompiledRecipe;
   readonly record: JobRecord;
   /** Coded findings that do not stop the job. */
@@ -49,7 +51,7 @@ export interface Prepared {
 }
 
 /**
- * Everything between a valid manifest and step 0, with no worker running: base, data, recipe. Whatever is wrong with a job
+ * Everything between a valid manifest and step 0, with no worker running: destination, base, data, recipe. Whatever is wrong with a job
  * is found here, before anything expensive is held (design 3.1). Each phase is told twice: when it starts, and with its
  * outcome.
  */
@@ -57,6 +59,10 @@ export async function prepareJob(job: FineTuneJob, deps: PrepareDeps): Promise<P
   const { spec } = job;
   const { onPhase, signal, clock, workingFolder, secretOf, endpoint } = deps;
   const places = createPlaces({ connections: spec.connections, secretOf, endpoint, workingFolder, clock });
+
+  onPhase({ phase: 'destination' });
+  const destination = await openDestination(job, places, deps);
+  onPhase({ phase: 'destination', destination });
 
   onPhase({ phase: 'base' });
   const base = await openBase(job, places, deps);
@@ -69,7 +75,7 @@ export async function prepareJob(job: FineTuneJob, deps: PrepareDeps): Promise<P
 
   onPhase({ phase: 'recipe' });
   const general = generalSequences(tokenizer, await readGeneralText(), ...generalShape(spec.data.maxTokens));
-  const compiled = compileRecipe({ job: spec, base, dataset, general, strategy: 'whole' });
+  const compiled = compileRecipe({ job: spec, base, dataset, general });
   onPhase({ phase: 'recipe', compiled });
 
   const { tensors: _, spec: __, directory: ___, ...identity } = base;
@@ -77,7 +83,7 @@ export async function prepareJob(job: FineTuneJob, deps: PrepareDeps): Promise<P
   return {
     base,
     tokenizer,
-    places,
+    destination,
     compiled,
     record,
     warnings: inspectRecipe(compiled.recipe, { workers: spec.workers.replicas }),

@@ -16,7 +16,6 @@ const inputs = (over: Partial<RecipeInputs> = {}): RecipeInputs => ({
     evaluation: [aSequence(9), aSequence(40)],
   },
   general: [aSequence(30, { first: 7 })],
-  strategy: 'whole',
   ...over,
 });
 const hashOf = (over: Partial<RecipeInputs> = {}) => compileRecipe(inputs(over)).hash;
@@ -62,6 +61,7 @@ test('the hash does not depend on workers, output, lifecycle, checkpoints or mem
     aJob({ checkpoint: { everySteps: 1, keepLast: 9 } }),
     aJob({}, 'another-name'),
     aJob({ base: { source: './the-same-bytes-elsewhere' } }),
+    aJob({ workers: { memoryBudget: '1Gi', engines: 3 } }),
   ];
   assert.deepEqual([...new Set(same.map(({ spec }) => jobHash(spec)))], [hashOf()]);
 });
@@ -98,7 +98,6 @@ test('the hash differs for everything that changes bits', () => {
     base: hashOf({ base: { sha256: 'c'.repeat(64), spec: aSpec() } }),
     data: hashOf({ dataset: { ...dataset, train: [...dataset.train].reverse() } }),
     general: hashOf({ general: [...general, aSequence(5)] }),
-    strategy: hashOf({ strategy: 'layered' }),
   };
   const names = new Map<string, string>();
   for (const [name, hash] of Object.entries(hashes)) {

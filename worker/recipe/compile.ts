@@ -23,8 +23,6 @@ export interface RecipeInputs {
   readonly dataset: { readonly train: readonly Sequence[]; readonly evaluation: readonly Sequence[] };
   /** Sequences of a text that has nothing to do with the job; their loss shows what was forgotten. */
   readonly general: readonly Sequence[];
-  /** How an engine runs the graph; chosen once from the memory at hand. */
-  readonly strategy: Recipe['engine']['strategy'];
 }
 
 export interface CompiledRecipe {
@@ -38,7 +36,7 @@ export interface CompiledRecipe {
 export const recipeHash = (recipe: Recipe): string => sha256(canonicalJson(recipe));
 
 /** Compiles a job, its base and its tokenised data into the one description that workers execute (design 3.1). */
-export function compileRecipe({ job, base, dataset, general, strategy }: RecipeInputs): CompiledRecipe {
+export function compileRecipe({ job, base, dataset, general }: RecipeInputs): CompiledRecipe {
   const { training } = job;
   const sequences = [...dataset.train, ...dataset.evaluation, ...general];
   const tokens = encodeTokens(sequences);
@@ -77,7 +75,7 @@ export function compileRecipe({ job, base, dataset, general, strategy }: RecipeI
       optimizer: training.optimizer,
       maxGradNorm: training.maxGradNorm,
     },
-    engine: { attentionBlock, headChunk, strategy, device: job.workers.device, precision: job.base.precision },
+    engine: { attentionBlock, headChunk, device: job.workers.device, precision: job.base.precision },
     shapes: batch.buckets.map((bucket) => ({ rows: batch.rows, tokens: bucket })),
     batches,
     evaluation: {

@@ -39,7 +39,6 @@ export interface Recipe {
   readonly engine: {
     readonly attentionBlock: number;
     readonly headChunk: number;
-    readonly strategy: 'whole' | 'layered';
     readonly device: 'cpu' | 'cuda' | 'webgpu';
     readonly precision: 'float32';
   };

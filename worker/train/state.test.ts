@@ -13,7 +13,6 @@ const { recipe } = compileRecipe({
   base,
   dataset: { train: Array.from({ length: 6 }, (_, index) => aSequence(20, { first: index })), evaluation: [] },
   general: [],
-  strategy: 'whole',
 });
 const fresh = () => initialState(initialAdapter(recipe.method, sitesOf(base.spec)));
 const pause = async () => {};

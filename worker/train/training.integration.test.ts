@@ -12,6 +12,7 @@ import { parametersOf, tensorIn, wrappedSites } from '../adapter/layout.js';
 import { type Site, sitesOf } from '../adapter/sites.js';
 import type { Sequence } from '../data/sequence.js';
 import { createEngine } from '../engine/createEngine.js';
+import type { StrategyName } from '../engine/strategy/strategy.js';
 import type { Base } from '../model/base.js';
 import { readSafetensorsHeader, readTensorAsFloat32 } from '../model/safetensors/read.js';
 import { type CompiledRecipe, compileRecipe } from '../recipe/compile.js';
@@ -50,7 +51,7 @@ const sequenceOf = ({ ids, labels }: (typeof peer.sequences)[number]): Sequence 
   labels: Int32Array.from(labels),
 });
 
-function compile(base: Base, strategy: Recipe['engine']['strategy']): CompiledRecipe {
+function compile(base: Base): CompiledRecipe {
   const { settings } = peer;
   const job = aJob({
     method: { lora: { rank: settings.rank!, alpha: settings.alpha! } },
@@ -65,17 +66,19 @@ function compile(base: Base, strategy: Recipe['engine']['strategy']): CompiledRe
     },
   });
   const dataset = { train: peer.sequences.map(sequenceOf), evaluation: [] };
-  return compileRecipe({ job: job.spec, base, dataset, general: [], strategy });
+  return compileRecipe({ job: job.spec, base, dataset, general: [] });
 }
 
 /** Trains as the peer did: its initial A, all steps, with `count` engines. */
-async function train(base: Base, { recipe, tokens }: CompiledRecipe, count: number) {
+async function train(base: Base, { recipe, tokens }: CompiledRecipe, count: number, strategy: StrategyName = 'whole') {
   const sites = sitesOf(recipe.base.spec);
   const golden = await peerTensors();
   const adapter = initialAdapter(recipe.method, sites);
   for (const { tensor, parameter } of parametersOf(recipe.method, sites))
     if (parameter === 'lora_A') tensorIn(adapter, tensor).set(golden.get(`initial.${tensor.name}`)!);
-  const engines = await Promise.all(Array.from({ length: count }, () => createEngine(engineSetup(recipe, base))));
+  const engines = await Promise.all(
+    Array.from({ length: count }, () => createEngine(engineSetup(recipe, base, strategy))),
+  );
   const outcomes: StepOutcome[] = [];
   try {
     const trainee = createTrainee({
@@ -110,7 +113,7 @@ const frobenius = (values: Float32Array): number => Math.sqrt(values.reduce((sum
 
 test('twenty steps follow PEFT and transformers: the same batches, losses, norms and change of every weight', async () => {
   await using base = await goldenBase('llama');
-  const compiled = compile(base, 'whole');
+  const compiled = compile(base);
   const { recipe } = compiled;
   const members = recipe.batches.map((leaves) => leaves.flatMap(({ sequences }) => sequences.filter((i) => i >= 0)));
   assert.deepEqual(
@@ -145,10 +148,10 @@ test('twenty steps follow PEFT and transformers: the same batches, losses, norms
 
 test('the bits of a training do not depend on the number of engines or on the strategy', async () => {
   await using base = await goldenBase('llama');
-  const whole = compile(base, 'whole');
-  const one = await train(base, whole, 1);
-  const three = await train(base, whole, 3);
+  const compiled = compile(base);
+  const one = await train(base, compiled, 1);
+  const three = await train(base, compiled, 3);
   assert.deepEqual(three.snapshot, one.snapshot);
-  const layered = await train(base, compile(base, 'layered'), 2);
+  const layered = await train(base, compiled, 2, 'layered');
   assert.deepEqual(layered.snapshot, one.snapshot);
 });
