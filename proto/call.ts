@@ -35,6 +35,8 @@ export function connect(protos: Protos, address: string, options: ConnectOptions
     'grpc.max_reconnect_backoff_ms': 1000,
     'grpc.enable_http_proxy': 0,
     'grpc.use_local_subchannel_pool': 1,
+    // Pods are reached by address, and an address is no server name in TLS.
+    ...(options.tls?.trusts && { 'grpc.ssl_target_name_override': 'espalier.internal' }),
   });
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${options.token}`);

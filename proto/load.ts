@@ -9,13 +9,15 @@ const files = ['exchange', 'worker', 'query', 'identity'];
 export const loadOptions: Options = { longs: Number, enums: String, defaults: true, oneofs: true };
 
 export interface Protos {
-  /** For reflection and for tests: every message and service by full name. */
+  /** Every message and service by full name. */
   readonly definition: PackageDefinition;
+  /** For reflection: fields named as in the .proto files; the messages of errors and of health besides. */
+  reflectable(): PackageDefinition;
   method(service: ServiceName, method: string): MethodDefinition<object, object>;
   methods(service: ServiceName): readonly string[];
   encodeStatus(status: object): Buffer;
   decodeStatus(bytes: Uint8Array): RpcStatus;
-  encodeErrorInfo(info: object): Buffer;
+  encodeErrorInfo(info: ErrorInfo): Buffer;
   decodeErrorInfo(bytes: Uint8Array): ErrorInfo;
 }
 
@@ -31,6 +33,10 @@ export interface ErrorInfo {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+type ErrorInfoOnWire = Omit<ErrorInfo, 'metadata'> & {
+  readonly metadata: readonly { readonly key: string; readonly value: string }[];
+};
+
 /** Reads the .proto files of the package. Some milliseconds: once per transport. */
 export function loadProtos(): Protos {
   const root = join(packageRoot(), 'proto');
@@ -44,12 +50,22 @@ export function loadProtos(): Protos {
   const [status, errorInfo] = [codec('google.rpc.Status'), codec('google.rpc.ErrorInfo')];
   return {
     definition,
+    reflectable: () =>
+      loadSync([...names, 'google/rpc/status.proto', 'grpc/health/v1/health.proto'], {
+        ...loadOptions,
+        keepCase: true,
+        includeDirs: [root],
+      }),
     method: (name, method) => service(name)[upperFirst(method)]!,
     methods: (name) => Object.keys(service(name)),
     encodeStatus: (value) => status.serialize(value),
     decodeStatus: (bytes) => status.deserialize(Buffer.from(bytes)) as RpcStatus,
-    encodeErrorInfo: (value) => errorInfo.serialize(value),
-    decodeErrorInfo: (bytes) => errorInfo.deserialize(Buffer.from(bytes)) as ErrorInfo,
+    encodeErrorInfo: ({ metadata, ...info }) =>
+      errorInfo.serialize({ ...info, metadata: Object.entries(metadata).map(([key, value]) => ({ key, value })) }),
+    decodeErrorInfo: (bytes) => {
+      const { metadata, ...info } = errorInfo.deserialize(Buffer.from(bytes)) as ErrorInfoOnWire;
+      return { ...info, metadata: Object.fromEntries(metadata.map(({ key, value }) => [key, value])) };
+    },
   };
 }
 

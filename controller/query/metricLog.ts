@@ -21,10 +21,9 @@ export class MetricLog {
     return this.#kept.at(-1)?.point;
   }
 
-  /** The first word about a step counts: every worker tells of it. A step that is trained again replaces what followed. */
+  /** The first word about a step counts: every worker tells of it. */
   step(point: Point): boolean {
-    const place = this.#kept.findIndex(({ point: { step } }) => step >= point.step);
-    if (place >= 0) return false;
+    if ((this.last?.step ?? -1) >= point.step) return false;
     this.#kept.push({ point, sequence: ++this.#sequence });
     if (this.#kept.length > mostPoints) this.#thin();
     return true;

@@ -27,8 +27,8 @@ export async function statusServer(options: StatusServerOptions): Promise<Status
   const server = createServer(protos, services, { ...options, token: null });
   const health = new HealthImplementation({ '': 'SERVING', [query]: 'SERVING' });
   health.addToServer(server);
-  new ReflectionService(protos.definition, {
-    services: services.map(({ name }) => `espalier.v1.${name}`),
+  new ReflectionService(protos.reflectable(), {
+    services: [...services.map(({ name }) => `espalier.v1.${name}`), 'grpc.health.v1.Health'],
   }).addToServer(server);
   const listening = await bind(server, options);
   return {
