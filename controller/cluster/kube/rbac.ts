@@ -1,32 +1,190 @@
-/** One rule of RBAC, as the chart prints it. */
-export interface Rule {
-  readonly apiGroups: readonly string[];
+import { group } from '../../../api/fineTuneJob.js';
+
+/** `jobs`: in each namespace whose jobs are run. `own`: in the controller's namespace. `cluster`: not of any namespace. */
+export type RbacScope = 'jobs' | 'own' | 'cluster';
+
+export interface RbacRule {
+  readonly scope: RbacScope;
+  readonly apiGroup: string;
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
+  /** Which call needs it. */
+  readonly why: string;
+  /** Only objects of these names, as the chart writes them. */
+  readonly names?: readonly string[];
 }
 
-/** In every namespace with jobs. Each rule stands for calls in kubeCluster.ts, viewStore.ts, kueue.ts or progress.ts. */
-export const jobRules: readonly Rule[] = [
-  { apiGroups: ['espalier.dev'], resources: ['finetunejobs'], verbs: ['get', 'list', 'watch', 'delete'] },
-  { apiGroups: ['espalier.dev'], resources: ['finetunejobs/status'], verbs: ['patch'] },
-  // blockOwnerDeletion needs it where the OwnerReferencesPermissionEnforcement plugin is on.
-  { apiGroups: ['espalier.dev'], resources: ['finetunejobs/finalizers'], verbs: ['update'] },
-  { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
-  { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'create'] },
-  { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list', 'watch', 'create', 'update'] },
-  // Never read: the token in it is derived (resources/access.ts).
-  { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-  { apiGroups: [''], resources: ['events'], verbs: ['list', 'watch', 'create'] },
+/** Every right of the controller. The chart's roles are generated from it, and `auth can-i --list` is held against it. */
+export const rbac: readonly RbacRule[] = [
   {
-    apiGroups: ['policy'],
-    resources: ['poddisruptionbudgets'],
-    verbs: ['get', 'list', 'watch', 'create', 'patch'],
+    scope: 'jobs',
+    apiGroup: group,
+    resources: ['finetunejobs'],
+    verbs: ['get', 'list', 'watch', 'delete'],
+    why: 'reads jobs; deletes them after ttlSecondsAfterFinished',
   },
-  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['get', 'list', 'watch', 'create'] },
-  { apiGroups: ['kueue.x-k8s.io'], resources: ['workloads'], verbs: ['list', 'get'] },
+  {
+    scope: 'jobs',
+    apiGroup: group,
+    resources: ['finetunejobs/status'],
+    verbs: ['get', 'patch', 'update'],
+    why: 'writes status and, as another field owner, progress',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: group,
+    resources: ['finetunejobs/finalizers'],
+    verbs: ['update'],
+    why: 'owner references that block deletion, where the API server asks for this right',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: 'batch',
+    resources: ['jobs'],
+    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    why: 'the Indexed Job of workers: made once, then only scaled or suspended',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: '',
+    resources: ['pods'],
+    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    why: 'the preflight pod; workers are read, and removed when they are lost',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: '',
+    resources: ['configmaps'],
+    verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'],
+    why: 'the resolved job, and views by compare-and-swap',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: '',
+    resources: ['secrets'],
+    verbs: ['create', 'delete'],
+    why: "a job's token; never read, and no Secret of a user either",
+  },
+  {
+    scope: 'jobs',
+    apiGroup: '',
+    resources: ['events'],
+    verbs: ['create', 'patch'],
+    why: 'what happened, for kubectl describe',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: '',
+    resources: ['events'],
+    verbs: ['list', 'watch'],
+    why: 'why a pod waits: FailedCreate, FailedScheduling, volumes, images',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: 'policy',
+    resources: ['poddisruptionbudgets'],
+    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    why: 'one worker may be evicted at a time',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: 'networking.k8s.io',
+    resources: ['networkpolicies'],
+    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    why: 'workers reach their own job, the controller, DNS and what the chart allows',
+  },
+  {
+    scope: 'jobs',
+    apiGroup: 'kueue.x-k8s.io',
+    resources: ['workloads', 'localqueues'],
+    verbs: ['get', 'list', 'watch'],
+    why: 'why a queued job waits',
+  },
+  {
+    scope: 'own',
+    apiGroup: 'coordination.k8s.io',
+    resources: ['leases'],
+    verbs: ['create'],
+    why: 'one controller at a time; a name cannot be asked for before the object is there',
+  },
+  {
+    scope: 'own',
+    apiGroup: 'coordination.k8s.io',
+    resources: ['leases'],
+    names: ['{{ include "espalier.fullname" . }}'],
+    verbs: ['get', 'update', 'patch', 'delete'],
+    why: 'holds and renews the Lease',
+  },
+  {
+    scope: 'own',
+    apiGroup: '',
+    resources: ['secrets'],
+    verbs: ['create'],
+    why: 'stores the certificate authority once',
+  },
+  {
+    scope: 'own',
+    apiGroup: '',
+    resources: ['secrets'],
+    names: ['{{ include "espalier.fullname" . }}-authority'],
+    verbs: ['get'],
+    why: 'reads it after a restart',
+  },
+  {
+    scope: 'own',
+    apiGroup: '',
+    resources: ['configmaps'],
+    names: ['{{ include "espalier.fullname" . }}-authority'],
+    verbs: ['get', 'patch', 'update'],
+    why: 'publishes whom to trust; the chart makes it empty',
+  },
+  {
+    scope: 'own',
+    apiGroup: '',
+    resources: ['pods'],
+    verbs: ['patch'],
+    why: 'labels the leader, which the Service selects',
+  },
+  {
+    scope: 'cluster',
+    apiGroup: 'authentication.k8s.io',
+    resources: ['tokenreviews'],
+    verbs: ['create'],
+    why: 'who calls the gRPC status, and which pod asks for a certificate',
+  },
+  {
+    scope: 'cluster',
+    apiGroup: 'authorization.k8s.io',
+    resources: ['subjectaccessreviews'],
+    verbs: ['create'],
+    why: 'what a caller of the gRPC status may read',
+  },
 ];
 
-/** In the controller's own namespace. */
-export const ownRules: readonly Rule[] = [
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update'] },
+/** Generated and committed: path from the package's root -> content. */
+export const rbacOutputs = (): ReadonlyMap<string, string> =>
+  new Map([['charts/espalier/templates/rbac/_rules.tpl', rbacTemplate()]]);
+
+/** The rules as named templates; `templates/rbac/controller.yaml` binds them per namespace or for the cluster. */
+function rbacTemplate(): string {
+  const scopes: readonly RbacScope[] = ['jobs', 'own', 'cluster'];
+  const blocks = scopes.flatMap((scope) => [
+    `{{- define "espalier.rules.${scope}" -}}`,
+    ...rbac.filter((rule) => rule.scope === scope).flatMap(ruleLines),
+    '{{- end }}',
+    '',
+  ]);
+  return ['{{- /* Generated by `npm run generate` from controller/cluster/kube/rbac.ts. Do not edit. */ -}}', ...blocks]
+    .join('\n')
+    .replace(/\n+$/, '\n');
+}
+
+const ruleLines = ({ apiGroup, resources, verbs, why, names }: RbacRule): string[] => [
+  `# ${why}`,
+  `- apiGroups: [${quoted([apiGroup])}]`,
+  `  resources: [${quoted(resources)}]`,
+  ...(names ? ['  resourceNames:', ...names.map((name) => `    - ${name}`)] : []),
+  `  verbs: [${quoted(verbs)}]`,
 ];
+
+const quoted = (words: readonly string[]): string => words.map((word) => JSON.stringify(word)).join(', ');
