@@ -54,7 +54,10 @@ function prepared(world: World, job: FineTuneJob, { tries, afterMs }: { tries: n
   const { owner, settings, preflights } = world;
   const resolved: Change[] = world.isResolved ? [] : [create(jobConfigMap(owner, job))];
   const pod = preflights.find((candidate) => triesOf(candidate) === tries);
-  if (!pod) return afterMs > 0 ? resolved : [...resolved, create(preflightPod(owner, job, tries, settings))];
+  if (!pod)
+    return afterMs > 0
+      ? resolved
+      : [...resolved, ...policyChanges(world), create(preflightPod(owner, job, tries, settings))];
   const verdict = endOf(pod)?.verdict;
   return verdict?.outcome === 'ready' ? [...resolved, create(recipeConfigMap(owner, verdict.recipe))] : resolved;
 }
@@ -84,7 +87,7 @@ function kept(world: World, job: FineTuneJob, token: string): Change[] {
 }
 
 const policyChanges = ({ owner, settings, observed }: World): Change[] =>
-  settings.networkPolicy && !observed.networkPolicy ? [create(workerNetworkPolicy(owner, settings))] : [];
+  settings.networkPolicy.enabled && !observed.networkPolicy ? [create(workerNetworkPolicy(owner, settings))] : [];
 
 /** Follows the view: at most one of its members may be evicted at a time. */
 function budgetChanges({ owner, observed, live }: World): Change[] {

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { V1NetworkPolicy, V1PodDisruptionBudget, V1Secret } from '../cluster/kube/objects.js';
 import type { Settings } from '../settings.js';
-import { childNames, metadataOf, type Owner, workerSelector } from './names.js';
+import { childNames, labels, metadataOf, type Owner, workerSelector } from './names.js';
 
 /**
  * By which workers of a job know each other and the controller. Derived, so that the controller never has to read a Secret:
@@ -31,23 +31,33 @@ export const disruptionBudget = (owner: Owner, live: number): V1PodDisruptionBud
   },
 });
 
-/** Who may speak to workers: those of the same job, and the controller. */
-export function workerNetworkPolicy(owner: Owner, { controllerPods, workerPort }: Settings): V1NetworkPolicy {
-  const rule = {
-    ports: [{ port: workerPort, protocol: 'TCP' }],
-    // The client's type calls it `_from`; on the wire it is this.
-    from: [
-      { podSelector: { matchLabels: workerSelector(owner) } },
-      {
-        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': controllerPods.namespace } },
-        podSelector: { matchLabels: { ...controllerPods.labels } },
-      },
+/** Who may speak to workers: those of the same job and the controller. Whom workers may speak to: those, DNS, and the operator's list. */
+export function workerNetworkPolicy(owner: Owner, { networkPolicy, workerPort }: Settings): V1NetworkPolicy {
+  const { controllerLabels, controllerNamespace, egress, allowMetadata } = networkPolicy;
+  const family = { podSelector: { matchLabels: workerSelector(owner) } };
+  const controller = {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': controllerNamespace } },
+    podSelector: { matchLabels: { ...controllerLabels } },
+  };
+  const dns = ['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol }));
+  const metadataAddress = { to: [{ ipBlock: { cidr: '169.254.169.254/32' } }] };
+  const spec = {
+    // The preflight too: it reaches base, data and store with the same rights.
+    podSelector: { matchLabels: { [labels.job]: owner.name, [labels.jobUid]: owner.uid } },
+    policyTypes: ['Ingress', 'Egress'],
+    // The client's types call it `_from`; on the wire it is this.
+    ingress: [{ ports: [{ port: workerPort, protocol: 'TCP' }], from: [family, controller] }],
+    egress: [
+      { to: [family, controller] },
+      { ports: dns },
+      ...(allowMetadata ? [metadataAddress] : []),
+      ...(egress as object[]),
     ],
   };
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
     metadata: metadataOf(owner, childNames.networkPolicy(owner.name), 'worker'),
-    spec: { podSelector: { matchLabels: workerSelector(owner) }, policyTypes: ['Ingress'], ingress: [rule] },
+    spec: spec as V1NetworkPolicy['spec'] & object,
   };
 }

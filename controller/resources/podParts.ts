@@ -7,7 +7,7 @@ import type {
   V1Volume,
   V1VolumeMount,
 } from '../cluster/kube/objects.js';
-import type { Settings } from '../settings.js';
+import { imageOf, type Settings, tolerationsOf } from '../settings.js';
 import { childNames } from './names.js';
 
 /** Where pods of a job find things; `worker/pod/` reads the same table from its environment. */
@@ -16,6 +16,7 @@ export const paths = {
   recipe: '/etc/espalier/recipe',
   token: '/etc/espalier/token',
   secrets: '/etc/espalier/secrets',
+  authorities: '/etc/espalier/authorities',
   cache: '/var/cache/espalier',
   work: '/var/lib/espalier',
   temporary: '/tmp',
@@ -40,10 +41,11 @@ export function podSpec(
   main: Partial<V1Container>,
 ): V1PodSpec {
   const { workers } = job.spec;
-  const { volumes, mounts } = volumesOf(job);
+  const { volumes, mounts } = volumesOf(job, settings);
   return {
     restartPolicy: 'Never',
-    serviceAccountName: settings.serviceAccountName,
+    serviceAccountName: settings.workers.serviceAccount,
+    ...(settings.workers.priorityClassName && { priorityClassName: settings.workers.priorityClassName }),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: graceSeconds,
@@ -55,16 +57,17 @@ export function podSpec(
       fsGroupChangePolicy: 'OnRootMismatch',
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    ...(settings.imagePullSecrets.length > 0 && {
-      imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
+    ...(settings.workers.pullSecrets.length > 0 && {
+      imagePullSecrets: settings.workers.pullSecrets.map((name) => ({ name })),
     }),
-    nodeSelector: { ...settings.nodeSelector, ...workers.nodeSelector },
-    tolerations: [...nodeTolerations, ...settings.tolerations, ...(workers.tolerations as V1Toleration[])],
+    nodeSelector: { ...settings.workers.nodeSelector, ...workers.nodeSelector },
+    tolerations: [...nodeTolerations, ...tolerationsOf(settings), ...(workers.tolerations as V1Toleration[])],
     volumes: [...volumes, ...more],
     containers: [
       {
         name: 'espalier',
-        image: workers.image ?? settings.workerImage,
+        image: imageOf(job, settings),
+        imagePullPolicy: settings.workers.pullPolicy,
         // Directly, not through a shell: signals must reach it.
         command: ['node', '--enable-source-maps', `${settings.workerCode}/worker/${entry}/main.js`],
         terminationMessagePolicy: 'FallbackToLogsOnError',
@@ -96,7 +99,7 @@ export const meshOff = {
 
 const fromField = (name: string, fieldPath: string): V1EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
 
-const environment = ({ podEnvironment, workerPort }: Settings): V1EnvVar[] => [
+const environment = ({ workers, workerPort }: Settings): V1EnvVar[] => [
   fromField('POD_UID', 'metadata.uid'),
   fromField('POD_NAME', 'metadata.name'),
   fromField('POD_NAMESPACE', 'metadata.namespace'),
@@ -108,8 +111,18 @@ const environment = ({ podEnvironment, workerPort }: Settings): V1EnvVar[] => [
   },
   { name: 'ESPALIER_PORT', value: String(workerPort) },
   { name: 'HOME', value: paths.temporary },
-  ...Object.entries(podEnvironment).map(([name, value]) => ({ name, value })),
+  ...outsideEnvironment(workers).map(([name, value]) => ({ name, value })),
 ];
+
+/** Proxy, mirror of the hub, further authorities: only what the operator has set. */
+const outsideEnvironment = ({ proxy, hubEndpoint, caBundle }: Settings['workers']): [string, string][] =>
+  Object.entries({
+    HTTP_PROXY: proxy.http,
+    HTTPS_PROXY: proxy.https,
+    NO_PROXY: proxy.exempt,
+    HF_ENDPOINT: hubEndpoint,
+    NODE_EXTRA_CA_CERTS: caBundle ? `${paths.authorities}/${caBundle.key}` : '',
+  }).filter(([, value]) => value !== '');
 
 /** The Secret of a connection, by the keys that its documentation names. */
 export function credentials(job: FineTuneJob, connection: string | undefined): V1EnvVar[] {
@@ -122,12 +135,24 @@ export function credentials(job: FineTuneJob, connection: string | undefined): V
   }));
 }
 
-function volumesOf(job: FineTuneJob): { volumes: V1Volume[]; mounts: V1VolumeMount[] } {
+const empty = (name: string, mountPath: string) => ({ volume: { name, emptyDir: {} }, mount: { name, mountPath } });
+
+const claim = (name: string, claimName: string, mountPath: string, readOnly = false) => ({
+  volume: { name, persistentVolumeClaim: { claimName, readOnly } },
+  mount: { name, mountPath, readOnly },
+});
+
+const authorities = (configMap: string) => ({
+  volume: { name: 'espalier-authorities', configMap: { name: configMap } },
+  mount: { name: 'espalier-authorities', mountPath: paths.authorities, readOnly: true },
+});
+
+function volumesOf(job: FineTuneJob, settings: Settings): { volumes: V1Volume[]; mounts: V1VolumeMount[] } {
   const { connections, workers } = job.spec;
   const secrets = [...new Set(connections.flatMap(({ secretRef }) => (secretRef ? [secretRef.name] : [])))];
   // A claim mounted there is the cache: filled once, under a lock, for every job of the namespace that mounts it.
   const ownCache = !workers.volumes.some(({ mountPath }) => mountPath.replace(/\/+$/, '') === paths.cache);
-  const empty = (name: string, mountPath: string) => ({ volume: { name, emptyDir: {} }, mount: { name, mountPath } });
+  const { cacheClaim, caBundle } = settings.workers;
   const parts: { volume: V1Volume; mount: V1VolumeMount }[] = [
     {
       volume: { name: 'espalier-job', configMap: { name: childNames.job(job.metadata.name) } },
@@ -135,7 +160,10 @@ function volumesOf(job: FineTuneJob): { volumes: V1Volume[]; mounts: V1VolumeMou
     },
     empty('espalier-work', paths.work),
     empty('espalier-tmp', paths.temporary),
-    ...(ownCache ? [empty('espalier-cache', paths.cache)] : []),
+    ...(ownCache
+      ? [cacheClaim ? claim('espalier-cache', cacheClaim, paths.cache) : empty('espalier-cache', paths.cache)]
+      : []),
+    ...(caBundle ? [authorities(caBundle.configMap)] : []),
     ...secrets.map((secretName) => ({
       volume: { name: `secret-${secretName}`.slice(0, 63), secret: { secretName, defaultMode: 0o440 } },
       mount: {
@@ -144,10 +172,9 @@ function volumesOf(job: FineTuneJob): { volumes: V1Volume[]; mounts: V1VolumeMou
         readOnly: true,
       },
     })),
-    ...workers.volumes.map(({ name, claimName, mountPath, readOnly }) => ({
-      volume: { name: `claim-${name}`.slice(0, 63), persistentVolumeClaim: { claimName, readOnly } },
-      mount: { name: `claim-${name}`.slice(0, 63), mountPath, readOnly },
-    })),
+    ...workers.volumes.map(({ name, claimName, mountPath, readOnly }) =>
+      claim(`claim-${name}`.slice(0, 63), claimName, mountPath, readOnly),
+    ),
   ];
   return { volumes: parts.map(({ volume }) => volume), mounts: parts.map(({ mount }) => mount) };
 }

@@ -140,9 +140,12 @@ test('credentials come from the Secrets of the connections, as files and for the
 test('the listed overrides reach the pods, the operator’s come first', () => {
   const settings = {
     ...someSettings,
-    nodeSelector: { pool: 'training' },
-    imagePullSecrets: ['registry'],
-    podEnvironment: { HTTPS_PROXY: 'http://proxy:3128' },
+    workers: {
+      ...someSettings.workers,
+      nodeSelector: { pool: 'training' },
+      pullSecrets: ['registry'],
+      proxy: { http: '', https: 'http://proxy:3128', exempt: '' },
+    },
   };
   const workers = {
     image: 'mine:1',

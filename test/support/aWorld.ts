@@ -1,20 +1,31 @@
+import type { ControllerConfig } from '../../api/controllerConfig.js';
 import type { FineTuneJobInput } from '../../api/fineTuneJob.js';
-import type { Settings } from '../../controller/settings.js';
+import { type Settings, settingsOf } from '../../controller/settings.js';
 
-export const someSettings: Settings = {
-  workerImage: 'espalier-worker:test',
-  workerCode: '/app/dist',
-  imagePullSecrets: [],
-  serviceAccountName: 'default',
-  nodeSelector: {},
-  tolerations: [],
-  defaultResources: { requests: { cpu: '250m', memory: '512Mi' } },
-  podEnvironment: {},
-  workerPort: 7600,
-  controllerPods: { namespace: 'espalier', labels: { 'app.kubernetes.io/name': 'espalier' } },
-  preflight: 'on',
-  networkPolicy: true,
+const config: Pick<ControllerConfig, 'workers' | 'networkPolicy'> = {
+  workers: {
+    images: { cpu: 'worker:test', cuda: 'worker-cuda:test', webgpu: 'worker-webgpu:test' },
+    pullPolicy: 'IfNotPresent',
+    pullSecrets: [],
+    serviceAccount: 'default',
+    priorityClassName: '',
+    nodeSelector: {},
+    tolerations: [],
+    proxy: { http: '', https: '', exempt: '' },
+    caBundle: null,
+    hubEndpoint: '',
+    cacheClaim: '',
+  },
+  networkPolicy: {
+    enabled: true,
+    controllerLabels: { 'app.kubernetes.io/name': 'espalier' },
+    controllerNamespace: 'espalier',
+    allowMetadata: false,
+    egress: [],
+  },
 };
+
+export const someSettings: Settings = settingsOf(config);
 
 /** Its parts that a job in a cluster needs, in small. */
 export const aClusterSpec: FineTuneJobInput['spec'] = {
