@@ -66,10 +66,8 @@ export interface JobEvent {
 export interface Live {
   readonly view: View | undefined;
   readonly formed: boolean;
-  readonly step?: number | undefined;
   /** When a step was committed last, by the clock of the worker that told it. */
   readonly committedAtMs?: number | undefined;
-  readonly checkpoint?: { readonly step: number; readonly atMs: number } | undefined;
   readonly published?: { readonly url: string; readonly adapterSha256: string } | undefined;
   /** Pods that were asked to leave, and when. */
   readonly releasing: ReadonlyMap<string, number>;

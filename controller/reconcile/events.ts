@@ -40,8 +40,6 @@ export function eventsBetween(before: FineTuneJobStatus, after: FineTuneJobStatu
     events.push({ type: bad ? 'Warning' : 'Normal', reason, message: is.message });
   } else if (is.reason !== was.reason && is.reason !== '' && !ordinary.includes(is.reason))
     events.push({ type: 'Warning', reason: is.reason, message: is.message });
-  if (after.lastCheckpoint && after.lastCheckpoint.step !== before.lastCheckpoint?.step)
-    events.push({ type: 'Normal', reason: 'CheckpointSaved', message: 'the newest checkpoint is complete' });
   return events;
 }
 

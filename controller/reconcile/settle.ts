@@ -41,9 +41,6 @@ export function settle(world: World, decision: Decision, outcomes: readonly Outc
     ...(decision.kind === 'complete' && decision.adapterSha256 && { adapterSha256: decision.adapterSha256 }),
     ...(decision.kind === 'complete' && decision.url && { artifact: decision.url }),
     ...(isFinal && { completionTime: before.completionTime ?? timeText(nowMs) }),
-    ...(live.checkpoint && {
-      lastCheckpoint: { step: live.checkpoint.step, time: timeText(live.checkpoint.atMs) },
-    }),
     workers: {
       replicas: activePods(world).length,
       ready: live.view?.members.filter(({ joined }) => joined).length ?? 0,
@@ -56,7 +53,7 @@ export function settle(world: World, decision: Decision, outcomes: readonly Outc
 }
 
 /** What is ours of a status: the rest is written by the progress writer. */
-export function ownPart({ progress: _, summary, ...rest }: FineTuneJobStatus): FineTuneJobStatus {
+export function ownPart({ progress: _, lastCheckpoint: __, summary, ...rest }: FineTuneJobStatus): FineTuneJobStatus {
   if (!summary) return rest;
   const { workers, model, method, queue, restarts, reason } = summary;
   return { ...rest, summary: defined({ workers, model, method, queue, restarts, reason }) };

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
+import { crd } from '../../api/generate/crd.js';
+import { systemClock } from '../../common/clock.js';
+import { createKubeClient, type KubeClient } from '../../controller/cluster/kube/client.js';
+import { createHttp } from '../../controller/cluster/kube/http.js';
+import type { KubernetesObject } from '../../controller/cluster/kube/objects.js';
+import type { Resource } from '../../controller/cluster/kube/resources.js';
+import { pathsFor } from '../cluster/paths.js';
+import { writePki } from '../cluster/pki.js';
+import { ensureTools } from '../cluster/tools.js';
+
+const crds: Resource<KubernetesObject> = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+};
+const namespaces: Resource<KubernetesObject> = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces' };
+
+/** etcd, kube-apiserver and kube-controller-manager on ports of their own, without nodes; FineTuneJob is installed. */
+export class ControlPlane {
+  readonly client: KubeClient;
+  readonly config: KubeConfig;
+  readonly #http;
+  readonly #folder: string;
+  readonly #children: ChildProcess[];
+  readonly #restartApi: () => Promise<void>;
+  #namespaces = 0;
+
+  private constructor(parts: {
+    config: KubeConfig;
+    folder: string;
+    children: ChildProcess[];
+    restartApi: () => Promise<void>;
+  }) {
+    this.config = parts.config;
+    this.#folder = parts.folder;
+    this.#children = parts.children;
+    this.#restartApi = parts.restartApi;
+    this.#http = createHttp(parts.config, systemClock);
+    this.client = createKubeClient({ http: this.#http });
+  }
+
+  static async start(signal: AbortSignal): Promise<ControlPlane> {
+    const kube = process.env.ESPALIER_KUBE ?? (await ensureTools(pathsFor(process.env).tools, () => {})).kube;
+    const folder = await mkdtemp(join(tmpdir(), 'espalier-control-plane-'));
+    const pki = join(folder, 'pki');
+    await writePki(pki);
+    const [etcd, peer, api] = await Promise.all([freePort(), freePort(), freePort()]);
+    const children: ChildProcess[] = [];
+    const start = (name: string, args: readonly string[]) => {
+      const log = openSync(join(folder, `${name}.log`), 'a');
+      const child = spawn(kube, [name, ...args], { stdio: ['ignore', log, log] });
+      closeSync(log);
+      children.push(child);
+      return child;
+    };
+    const file = (name: string) => join(pki, name);
+    start('etcd', [
+      '--name=t',
+      `--data-dir=${join(folder, 'etcd')}`,
+      '--unsafe-no-fsync',
+      `--listen-client-urls=http://127.0.0.1:${etcd}`,
+      `--advertise-client-urls=http://127.0.0.1:${etcd}`,
+      `--listen-peer-urls=http://127.0.0.1:${peer}`,
+      `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
+      `--initial-cluster=t=http://127.0.0.1:${peer}`,
+      '--log-level=warn',
+    ]);
+    const startApi = () =>
+      start('kube-apiserver', [
+        `--etcd-servers=http://127.0.0.1:${etcd}`,
+        '--bind-address=127.0.0.1',
+        `--secure-port=${api}`,
+        '--endpoint-reconciler-type=none',
+        `--tls-cert-file=${file('apiserver.crt')}`,
+        `--tls-private-key-file=${file('apiserver.key')}`,
+        `--client-ca-file=${file('ca.crt')}`,
+        '--service-account-issuer=https://kubernetes.default.svc',
+        `--service-account-key-file=${file('service-accounts.key')}`,
+        `--service-account-signing-key-file=${file('service-accounts.key')}`,
+        '--service-cluster-ip-range=10.96.0.0/16',
+        '--authorization-mode=Node,RBAC',
+        '--allow-privileged',
+      ]);
+    let apiServer = startApi();
+    const config = new KubeConfig();
+    const read = async (name: string) => (await readFile(file(name))).toString('base64');
+    const [caData, certData, keyData] = await Promise.all(['ca.crt', 'admin.crt', 'admin.key'].map(read));
+    config.loadFromClusterAndUser(
+      { name: 'test', server: `https://127.0.0.1:${api}`, caData: caData!, skipTLSVerify: false },
+      { name: 'admin', certData: certData!, keyData: keyData! },
+    );
+    const plane = new ControlPlane({
+      config,
+      folder,
+      children,
+      restartApi: async () => {
+        apiServer.kill('SIGTERM');
+        await once(apiServer, 'exit');
+        apiServer = startApi();
+      },
+    });
+    await plane.#ready(signal);
+    await writeFile(join(folder, 'kcm.kubeconfig'), config.exportConfig());
+    start('kube-controller-manager', [
+      `--kubeconfig=${join(folder, 'kcm.kubeconfig')}`,
+      '--leader-elect=false',
+      `--service-account-private-key-file=${file('service-accounts.key')}`,
+      `--root-ca-file=${file('ca.crt')}`,
+      '--secure-port=0',
+      '--kube-api-qps=500',
+      '--kube-api-burst=1000',
+    ]);
+    await plane.client.create(crds, crd() as KubernetesObject, signal);
+    return plane;
+  }
+
+  /** A namespace of its own for each test. */
+  async namespace(signal: AbortSignal): Promise<string> {
+    this.#namespaces += 1;
+    const name = `test-${this.#namespaces}`;
+    await this.client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, signal);
+    return name;
+  }
+
+  async restartApiServer(signal: AbortSignal): Promise<void> {
+    await this.#restartApi();
+    await this.#ready(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#http.close();
+    for (const child of this.#children.reverse()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #ready(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const found = await this.client.raw('/version', {}, signal).then(
+        () => this.client.raw('/api/v1/namespaces/default', {}, signal),
+        () => undefined,
+      );
+      if (found) return;
+      await systemClock.sleep(100, signal);
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address ? address.port : 0;
+}
