@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { createHmac, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import type { Clock } from '../../common/clock.js';
 
@@ -28,6 +28,8 @@ export interface CertificateAuthority {
   readonly certificate: string;
   /** Takes the public key of a PKCS #10 request, after checking that its sender holds the private one. */
   issueFor(request: string, uri: string): Promise<Issued>;
+  /** A secret of the controller for this purpose, 64 hex digits: the same after each restart, so nothing else is stored. */
+  derive(purpose: string): string;
   /** A fresh key with a certificate for these names. */
   issueServer(names: { readonly uri: string; readonly dns: readonly string[] }): Promise<KeyPair & Issued>;
 }
@@ -124,6 +126,7 @@ async function authorityOf(pair: KeyPair, clock: Clock): Promise<CertificateAuth
   };
   return {
     certificate: pair.certificate,
+    derive: (purpose) => createHmac('sha256', pair.key).update(purpose).digest('hex'),
     async issueFor(request, uri) {
       const asked = new x509.Pkcs10CertificateRequest(request);
       if (!(await asked.verify(crypto))) throw new Error('the signature of the request is not of its key');

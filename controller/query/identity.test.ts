@@ -104,6 +104,8 @@ test('the authority outlives its process; of two that start at once one is kept'
   assert.equal(one.certificate, two.certificate);
   const again = await openAuthority(store, systemClock, never);
   assert.equal(again.certificate, one.certificate);
+  assert.equal(again.derive('job tokens'), one.derive('job tokens'));
+  assert.notEqual(again.derive('job tokens'), one.derive('other'));
   const broken: AuthorityStore = { ...store, read: async () => Promise.reject(new Error('etcd is away')) };
   await assert.rejects(openAuthority(broken, systemClock, never), /etcd is away/);
 });

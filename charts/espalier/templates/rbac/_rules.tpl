@@ -7,7 +7,7 @@
 # writes status and, as another field owner, progress
 - apiGroups: ["espalier.dev"]
   resources: ["finetunejobs/status"]
-  verbs: ["get", "patch", "update"]
+  verbs: ["patch"]
 # owner references that block deletion, where the API server asks for this right
 - apiGroups: ["espalier.dev"]
   resources: ["finetunejobs/finalizers"]
@@ -16,38 +16,34 @@
 - apiGroups: ["batch"]
   resources: ["jobs"]
   verbs: ["get", "list", "watch", "create", "patch", "delete"]
-# the preflight pod; workers are read, and removed when they are lost
+# the preflight pod; workers are read
 - apiGroups: [""]
   resources: ["pods"]
-  verbs: ["get", "list", "watch", "create", "patch", "delete"]
+  verbs: ["get", "list", "watch", "create"]
 # the resolved job, and views by compare-and-swap
 - apiGroups: [""]
   resources: ["configmaps"]
-  verbs: ["get", "list", "watch", "create", "update", "patch", "delete"]
+  verbs: ["get", "list", "watch", "create", "update"]
 # a job's token; never read, and no Secret of a user either
 - apiGroups: [""]
   resources: ["secrets"]
-  verbs: ["create", "delete"]
-# what happened, for kubectl describe
+  verbs: ["create"]
+# tells what happened; reads why a pod waits (FailedCreate, FailedScheduling, volumes, images)
 - apiGroups: [""]
   resources: ["events"]
-  verbs: ["create", "patch"]
-# why a pod waits: FailedCreate, FailedScheduling, volumes, images
-- apiGroups: [""]
-  resources: ["events"]
-  verbs: ["list", "watch"]
+  verbs: ["list", "watch", "create"]
 # one worker may be evicted at a time
 - apiGroups: ["policy"]
   resources: ["poddisruptionbudgets"]
-  verbs: ["get", "list", "watch", "create", "patch", "delete"]
+  verbs: ["get", "list", "watch", "create", "patch"]
 # workers reach their own job, the controller, DNS and what the chart allows
 - apiGroups: ["networking.k8s.io"]
   resources: ["networkpolicies"]
-  verbs: ["get", "list", "watch", "create", "patch", "delete"]
+  verbs: ["get", "list", "watch", "create"]
 # why a queued job waits
 - apiGroups: ["kueue.x-k8s.io"]
-  resources: ["workloads", "localqueues"]
-  verbs: ["get", "list", "watch"]
+  resources: ["workloads"]
+  verbs: ["get", "list"]
 {{- end }}
 
 {{- define "espalier.rules.own" -}}
@@ -60,7 +56,7 @@
   resources: ["leases"]
   resourceNames:
     - {{ include "espalier.fullname" . }}
-  verbs: ["get", "update", "patch", "delete"]
+  verbs: ["get", "update"]
 # stores the certificate authority once
 - apiGroups: [""]
   resources: ["secrets"]
@@ -76,7 +72,7 @@
   resources: ["configmaps"]
   resourceNames:
     - {{ include "espalier.fullname" . }}-authority
-  verbs: ["get", "patch", "update"]
+  verbs: ["patch"]
 # labels the leader, which the Service selects
 - apiGroups: [""]
   resources: ["pods"]
