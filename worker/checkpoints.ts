@@ -1,8 +1,10 @@
+import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import type { View } from '../elastic/view.js';
 import type { Recipe } from './recipe/recipe.js';
 import type { Store } from './store/store.js';
 import { collectCheckpoints, saveCheckpoint } from './train/checkpoint.js';
+import { manifestKey } from './train/checkpointKeys.js';
 import type { TrainState } from './train/state.js';
 
 export interface CheckpointerOptions {
@@ -14,9 +16,16 @@ export interface CheckpointerOptions {
   readonly view: () => View | undefined;
   readonly everySteps: number;
   readonly keepLast: number;
+  readonly clock: Clock;
   readonly log: Logger;
+  /** Of the machines that compute this training. */
+  readonly fingerprint: string;
   readonly onSaved: (step: number) => void;
 }
+
+/** How long one waits for the others' parts of a checkpoint before one writes them too. */
+const partsPatienceMs = 2000;
+const partsPollMs = 100;
 
 /** Takes checkpoints beside the training: members share the shards, the first of them collects what is old. */
 export interface Checkpointer {
@@ -24,26 +33,41 @@ export interface Checkpointer {
   applied(step: number): void;
   /** Saves the present state whole, whoever else does too: on the way out. */
   saveNow(): Promise<void>;
-  /** When nothing is being saved. A failed save is logged, not thrown: the next one makes up for it. */
+  /**
+   * When nothing is being saved. Awaited before the next step changes the state, so that never more than `everySteps` steps
+   * are not in a checkpoint; meanwhile that step's gradients are computed. A failed save is logged, not thrown: the next one makes up for it.
+   */
   settled(): Promise<void>;
 }
 
 export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
-  const { store, recipe, recipeHash, member, state, view, everySteps, keepLast, log, onSaved } = options;
+  const { store, recipe, recipeHash, member, state, view, everySteps, keepLast, clock, log, fingerprint, onSaved } = options;
   const { signal } = new AbortController();
   const all = recipe.shards.map((_, shard) => shard);
   let saving: Promise<void> = Promise.resolve();
   let savedStep = -1;
 
   const joined = () => (view()?.members ?? []).filter((candidate) => candidate.joined).map(({ id }) => id);
-  const save = async (owned: readonly number[]): Promise<void> => {
+  const save = async (owned: readonly number[]): Promise<boolean> => {
     const { step } = state.scalars;
-    const saved = await saveCheckpoint(store, { recipeHash, state, shards: recipe.shards, owned, signal });
-    if (!saved.complete) return;
+    const { shards } = recipe;
+    const saved = await saveCheckpoint(store, { recipeHash, fingerprint, state, shards, owned, signal });
+    if (!saved.complete) return false;
     savedStep = step;
     onSaved(step);
     if (joined()[0] === member || joined().length === 0)
       await collectCheckpoints(store, { recipeHash, keepLast, signal });
+    return true;
+  };
+  /** Own parts; then those of members that did not write theirs, for they may be dead. */
+  const saveTogether = async (owned: readonly number[]): Promise<void> => {
+    const key = manifestKey(recipeHash, state.scalars.step);
+    if (await save(owned)) return;
+    for (const untilMs = clock.monotonic() + partsPatienceMs; clock.monotonic() < untilMs; ) {
+      await clock.sleep(partsPollMs, signal);
+      if (await store.stat(key, { signal })) return;
+    }
+    await save(all);
   };
   const inBackground = (work: () => Promise<void>): void => {
     saving = Promise.all([saving, work()]).then(
@@ -57,7 +81,7 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
       const members = joined();
       const place = Math.max(0, members.indexOf(member));
       const owned = all.filter((shard) => shard % Math.max(1, members.length) === place);
-      inBackground(() => save(owned));
+      inBackground(() => saveTogether(owned));
     },
     async saveNow() {
       await saving;

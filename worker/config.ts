@@ -25,8 +25,6 @@ export const workerConfig = z.strictObject({
   /** Proves to the workers of this job, and only to them, that a caller belongs to it. */
   token: z.string().min(16),
   engines: z.number().int().min(1),
-  /** How engines run the graph; absent, the worker takes what fits the memory that it has. */
-  strategy: z.enum(['whole', 'layered']).optional(),
   /** Chosen by whoever knows how many workers share the memory; absent = the worker looks at its own control group. */
   strategy: z.enum(['whole', 'layered']).optional(),
   checkpoint: z.strictObject({
@@ -41,7 +39,6 @@ export const workerConfig = z.strictObject({
     .strictObject({
       launchedAtMs: z.number(),
       secondsBefore: z.number().min(0),
-      peakRssBytesBefore: z.number().min(0),
     })
     .optional(),
   /** Stop (checkpointed and resumable) after this many steps. */

@@ -28,7 +28,7 @@ process.on('SIGTERM', leaving('SIGTERM received'));
 process.on('SIGINT', () => {});
 
 const { values } = parseArgs({ options: { config: { type: 'string' }, 'with-launcher': { type: 'boolean' } } });
-const log = createLogger((line) => process.stderr.write(line));
+let log = createLogger((line) => process.stderr.write(line));
 if (values['with-launcher']) {
   // The launcher holds the other end and never writes: the end of the pipe is the end of the launcher, however it died.
   process.stdin.on('end', leaving('the launcher is gone')).on('error', leaving('the launcher is gone')).resume();
@@ -36,14 +36,15 @@ if (values['with-launcher']) {
 
 try {
   const config = await readWorkerConfig(values.config ?? '');
+  log = createLogger((line) => process.stderr.write(line), {
+    level: config.logLevel,
+    fields: { member: config.member },
+  });
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const outcome = await runWorker(config, {
     transport: grpcTransport(),
     clock: systemClock,
-    log: createLogger((line) => process.stderr.write(line), {
-      level: config.logLevel,
-      fields: { member: config.member },
-    }),
+    log,
     version,
     leave,
     peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
@@ -51,8 +52,11 @@ try {
   process.exit(outcome === 'finished' ? 0 : exitLeft);
 } catch (error) {
   const coded = error instanceof EspalierError ? error : undefined;
-  log.error(coded?.message ?? (error instanceof Error ? (error.stack ?? error.message) : String(error)), {
-    ...(coded && { name: coded.name, code: coded.code, remedy: coded.remedy, facts: coded.facts }),
-  });
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (coded || !leave.signal.aborted)
+    // The launcher reads this line: it is how it learns why a worker ended.
+    log.error(coded?.message ?? what, {
+      ...(coded && { name: coded.name, code: coded.code, remedy: coded.remedy, facts: coded.facts }),
+    });
   process.exit(leave.signal.aborted && !coded ? exitLeft : (coded?.exit ?? 70));
 }

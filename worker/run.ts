@@ -91,7 +91,8 @@ async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
     phase('training', `from step ${trainee.nextStep} of ${recipe.training.steps}`);
     const last = exchangedSteps(recipe);
     const untilStep = Math.min(config.untilStep ?? last, last);
-    for await (const report of exchange.run({ untilStep, signal: leave.signal }))
+    for await (const report of exchange.run({ untilStep, signal: leave.signal })) {
+      log.info('committed', { step: report.step, leaves: report.leavesComputedHere });
       tellStep(report, {
         prepared: job.prepared,
         state: job.state,
@@ -99,6 +100,7 @@ async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
         outcome: outcomes[report.step],
         peakRssBytes: deps.peakRssBytes(),
       });
+    }
     return await end(job, life, checkpointer, trainee.nextStep === last);
   } catch (error) {
     tellError(error, events);
@@ -172,7 +174,7 @@ function recordOf({ prepared, base, state }: OpenedJob, { config, deps, views, s
     startedAtMs: (spent?.launchedAtMs ?? startedAtMs) - (spent?.secondsBefore ?? 0) * 1000,
     finishedAtMs: deps.clock.now(),
     trainedTokens: steps.reduce((sum, step) => sum + tokensOf(prepared, step), 0),
-    peakRssBytes: Math.max(deps.peakRssBytes(), spent?.peakRssBytesBefore ?? 0),
+    peakRssBytes: deps.peakRssBytes(),
     workers: views.current?.members.length ?? 1,
     espalierVersion: deps.version,
   });

@@ -8,7 +8,7 @@ export const engineErrors = {
     grpc: 'RESOURCE_EXHAUSTED',
     exit: 2,
     message: ({ needBytes, availableBytes }) =>
-      `training needs ${(needBytes / 2 ** 30).toFixed(1)} GiB per worker, ${(availableBytes / 2 ** 30).toFixed(1)} GiB are available`,
+      `training needs ${(needBytes / 2 ** 30).toFixed(1)} GiB, ${(availableBytes / 2 ** 30).toFixed(1)} GiB are available`,
     remedy: ({ setting }) => `lower ${setting}`,
   }),
   GraphInvalid: entry<{ what: string }>({

@@ -94,7 +94,7 @@ export const storeErrors = {
     code: 'ESP-7012',
     retry: false,
     grpc: 'RESOURCE_EXHAUSTED',
-    exit: 3,
+    exit: 2,
     message: ({ path, what }) => `no space left while writing ${what} to ${path}`,
     remedy: () => 'free space there or choose another folder, then start the job again: it goes on where it was',
   }),

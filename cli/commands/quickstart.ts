@@ -53,7 +53,7 @@ export const quickstart = defineCommand({
     const prepared = yield* prepareLocally(job, context, { ...from, clock: deps.clock });
     const before = yield* ask('ask the base', prepared.base, undefined, questions, deps);
     const again = 'npm run quickstart';
-    const done = yield* runPrepared(job, prepared, context, { ...deps, env }, { ...from, workers, again });
+    const done = yield* runPrepared(prepared, { ...deps, env }, again);
     const after = yield* ask('ask the adapted model', done.prepared.base, done.directory, questions, deps);
 
     yield* examples(questions, before, after);

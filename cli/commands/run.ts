@@ -20,10 +20,9 @@ export const run = defineCommand({
   async *run(args, deps) {
     const { job, context } = await loadJob(deps, { file: args.file, set: [...args.set, ...overrides(args, deps)] });
     const { endpoint } = args;
-    const workers = job.spec.workers.replicas;
     const words = [args.file, ...args.set.flatMap((set) => ['--set', set]), ...given(args)];
-    const again = ['espalier run', ...words].join(' ');
-    const done = yield* runLocally(job, context, deps, { workers, endpoint, again });
+    const again = ['espalier run', ...words.map(shellWord)].join(' ');
+    const done = yield* runLocally(job, context, deps, { endpoint, again });
     yield { event: 'result', fields: resultFields(done), lines: resultLines(done) };
   },
 });
@@ -57,3 +56,7 @@ const given = ({ workers, maxSteps, out, s3, base, endpoint }: Flags): string[] 
   Object.entries({ workers, 'max-steps': maxSteps, out, s3, base, endpoint }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, String(value)],
   );
+
+/** As a shell takes it for one word. */
+const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ErrorName, EspalierError, fail } from '../../api/errors.js';
 import type { Clock } from '../../common/clock.js';
@@ -13,13 +14,12 @@ import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.
 import { grpcTransport } from '../../proto/grpc.js';
 import type { WorkerConfig } from '../../worker/config.js';
 import type { Environment } from '../deps.js';
+import { awaitSurvivors, noteWorker } from './survivors.js';
 
 export interface LaunchOptions {
   readonly workers: number;
   /** What all workers are told alike. */
-  readonly config: Omit<WorkerConfig, 'member' | 'listen' | 'token' | 'workFolder' | 'engines' | 'logLevel'> & {
-    readonly engines?: number | undefined;
-  };
+  readonly config: Omit<WorkerConfig, 'member' | 'listen' | 'token' | 'workFolder' | 'logLevel'>;
   /** Logs, views and scratch space of this run. */
   readonly folder: string;
   readonly env: Environment;
@@ -27,11 +27,15 @@ export interface LaunchOptions {
   /** Aborted: every worker checkpoints and leaves. */
   readonly signal: AbortSignal;
   readonly onEvent: (worker: string, event: WorkerEvent) => void;
-  /** Told a few times a second: the processes that run now. */
-  readonly onPids: (pids: readonly number[]) => void;
+  /** The address under which others reach a worker that listens at this one: what stands between them is the caller's. */
+  readonly route?: (id: string, address: string) => string;
+  /** Told about twice a second: the processes that run now. */
+  readonly onPids: (pids: readonly number[]) => void | Promise<void>;
 }
 
 const pidsEveryMs = 500;
+/** As many as `--workers` takes. */
+const mostWorkers = 64;
 
 /** Worker deaths with no committed step between them that end a job; the same budget as in a cluster. */
 const mostDeaths = 5;
@@ -55,24 +59,27 @@ export async function launchWorkers(options: LaunchOptions): Promise<void> {
 class Launch {
   readonly #options: LaunchOptions;
   readonly #sockets: string;
+  /** Members of two launchers never share a name. */
+  readonly #boot = randomBytes(3).toString('hex');
   readonly #token = randomBytes(24).toString('hex');
   readonly #log: Logger;
   readonly #running = new Map<string, WorkerProcess>();
-  readonly #failures = new Map<string, EspalierError>();
   #oracle: Oracle | undefined;
   #deaths = 0;
   #lives = 0;
   #finished = false;
+  #ending = false;
 
   constructor(options: LaunchOptions, sockets: string) {
     this.#options = options;
     this.#sockets = sockets;
-    this.#log = createLogger((line) => void writeFile(join(options.folder, 'launcher.log'), line, { flag: 'a' }));
+    this.#log = createLogger((line) => appendFileSync(join(options.folder, 'launcher.log'), line));
   }
 
   async run(): Promise<void> {
     const { folder, clock, signal, workers, onEvent } = this.#options;
     await mkdir(join(folder, 'logs'), { recursive: true });
+    await awaitSurvivors(folder, mostWorkers, { clock, signal });
     // Views of an earlier launcher name processes that ended with it.
     const views = join(folder, 'views');
     this.#oracle = await openOracle({
@@ -82,7 +89,7 @@ class Launch {
       clock,
       log: this.#log,
       onEvent: (id, event) => {
-        this.#heard(id, event);
+        if (event.step) this.#deaths = 0;
         onEvent(id, event);
       },
     });
@@ -107,7 +114,7 @@ class Launch {
 
   async #tellPids(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.#options.onPids([...this.#running.values()].map(({ pid }) => pid));
+      await this.#options.onPids([...this.#running.values()].map(({ pid }) => pid));
       await this.#options.clock.sleep(pidsEveryMs, signal).catch(() => {});
     }
   }
@@ -124,31 +131,31 @@ class Launch {
         return;
       }
       signal.throwIfAborted();
+      // Another worker failed for good: this one was asked to leave, nobody takes its place.
+      if (this.#ending) return;
       await this.#oracle!.forget(id);
-      const failure = this.#failures.get(id);
-      if (failure && !failure.retry) throw await this.#withLog(worker, failure);
+      const lines = await logTail(worker.logFile);
+      const failure = failureIn(lines, id);
+      if (failure && !failure.retry) throw new WorkerFailure(failure, worker.name, worker.logFile, lines);
       if (this.#finished) return;
       this.#deaths += 1;
       this.#log.warn('a worker ended and is replaced', { id, ...exit, deaths: this.#deaths });
-      if (this.#deaths >= mostDeaths)
-        throw await this.#withLog(
-          worker,
-          failure ?? new EspalierError('WorkersLost', { how: describe(exit), log: worker.logFile }),
-        );
+      if (this.#deaths >= mostDeaths) {
+        const lost = failure ?? new EspalierError('WorkersLost', { how: describe(exit), log: worker.logFile });
+        throw new WorkerFailure(lost, worker.name, worker.logFile, lines);
+      }
     }
   }
 
   async #start(slot: number): Promise<{ id: string; worker: WorkerProcess }> {
-    const { folder, config, env, workers } = this.#options;
-    const id = `worker-${slot}.${this.#lives++}`;
+    const { folder, config, env, route = (_, direct) => direct } = this.#options;
+    const id = `worker-${slot}.${this.#boot}-${this.#lives++}`;
     const address = `unix:${join(this.#sockets, `${id}.sock`)}`;
     const workFolder = join(folder, `worker-${slot}`);
     await mkdir(workFolder, { recursive: true });
-    const engines = config.engines ?? Math.max(1, Math.floor(availableParallelism() / workers));
     const file = join(workFolder, 'config.json');
     const whole: WorkerConfig = {
       ...config,
-      engines,
       member: id,
       listen: address,
       token: this.#token,
@@ -164,27 +171,14 @@ class Launch {
       logFile: join(folder, 'logs', `worker-${slot}.log`),
     });
     this.#running.set(id, worker);
-    this.#oracle!.register({ id, address });
+    await noteWorker(folder, slot, worker.pid);
+    this.#oracle!.register({ id, address: route(id, address) });
     return { id, worker };
-  }
-
-  #heard(id: string, event: WorkerEvent): void {
-    if (event.step) this.#deaths = 0;
-    if (!event.error) return;
-    const { name, facts, message } = event.error;
-    try {
-      this.#failures.set(id, new EspalierError(name as ErrorName, JSON.parse(facts) as never));
-    } catch {
-      this.#failures.set(id, new EspalierError('Internal', { what: message }) as EspalierError);
-    }
-  }
-
-  async #withLog(worker: WorkerProcess, error: EspalierError): Promise<WorkerFailure> {
-    return new WorkerFailure(error, worker.name, worker.logFile, await logTail(worker.logFile));
   }
 
   /** Nothing is left behind: whoever still runs is asked to leave, then killed. */
   async end(): Promise<void> {
+    this.#ending = true;
     for (const worker of this.#running.values()) worker.signal('SIGTERM');
     const gone = Promise.all([...this.#running.values()].map(({ ended }) => ended));
     const patience = new AbortController();
@@ -210,6 +204,19 @@ export class WorkerFailure extends Error {
     readonly lines: readonly string[],
   ) {
     super(error.message, { cause: error });
+  }
+}
+
+/** The coded error that a life of a worker ended with: the last thing it logged. */
+function failureIn(lines: readonly string[], member: string): EspalierError | undefined {
+  const last = lines.findLast((line) => line.startsWith('{'));
+  if (last === undefined) return undefined;
+  try {
+    const told = JSON.parse(last) as { level: string; member: string; name?: ErrorName; facts?: never };
+    if (told.level !== 'error' || told.member !== member || told.name === undefined) return undefined;
+    return new EspalierError(told.name, told.facts as never);
+  } catch {
+    return undefined;
   }
 }
 

@@ -8,6 +8,7 @@ import { type Prepared, type PreparePhase, prepareJob } from '../../worker/prefl
 import { parametersOf } from '../../worker/record.js';
 import type { JobContext } from '../deps.js';
 import type { CliEvent } from '../events.js';
+import { type Fit, fitJob, fitReport, type Machine, thisMachine } from './fit.js';
 import { inOrder } from './inOrder.js';
 
 export interface LocalPrepareOptions {
@@ -16,14 +17,20 @@ export interface LocalPrepareOptions {
   /** Secrets that the job's connections name. On one machine the environment and the usual files hold the credentials. */
   readonly secretOf?: SecretOf | undefined;
   readonly clock: Clock;
+  readonly machine?: Machine;
 }
 
-/** Prepares a job on this machine and tells it as events; returns what was prepared. */
+/** A job with all that its workers need, and how they share this machine. */
+export interface LocalJob extends Prepared {
+  readonly fit: Fit;
+}
+
+/** Prepares a job on this machine and tells it as events, without training. */
 export async function* prepareLocally(
   job: FineTuneJob,
   context: JobContext,
-  { bases, endpoint, secretOf = () => undefined, clock }: LocalPrepareOptions,
-): AsyncGenerator<CliEvent, Prepared> {
+  { bases, endpoint, secretOf = () => undefined, clock, machine = thisMachine() }: LocalPrepareOptions,
+): AsyncGenerator<CliEvent, LocalJob> {
   const told = inOrder<PreparePhase, Prepared>((onPhase) =>
     prepareJob(job, {
       workingFolder: context.directory,
@@ -44,7 +51,9 @@ export async function* prepareLocally(
     if (done) {
       for (const warning of value.warnings)
         yield { event: 'warning', message: `${warning.code} ${warning.message}`, remedy: warning.remedy };
-      return value;
+      const fit = fitJob(job, value, machine);
+      yield fitReport(fit);
+      return { ...value, fit };
     }
     const ended = describe(value);
     const seconds = (clock.monotonic() - startedAtMs) / 1000;
@@ -60,12 +69,14 @@ export async function* prepareLocally(
 }
 
 const phases: Readonly<Record<PreparePhase['phase'], string>> = {
+  destination: 'reach the destination',
   base: 'open the base',
   data: 'read the data',
   recipe: 'compile the recipe',
 };
 
 function describe(phase: PreparePhase): { detail: string; report?: CliEvent } | undefined {
+  if (phase.phase === 'destination') return phase.destination && { detail: phase.destination.reference.url };
   if (phase.phase === 'base')
     return (
       phase.base && {

@@ -2,7 +2,7 @@ import type { LogFields } from '../../common/log.js';
 import type { LocalRun } from './run.js';
 
 /** The result object of `espalier run --json`. Losses are means per supervised token; null where nothing is held out. */
-export function resultFields({ record, artifact, directory, peakRssBytes, prepared }: LocalRun): LogFields {
+export function resultFields({ record, artifact, directory, peakRssBytes }: LocalRun): LogFields {
   return {
     adapterSha256: record.adapterSha256,
     recipeHash: record.recipeHash,
@@ -20,7 +20,6 @@ export function resultFields({ record, artifact, directory, peakRssBytes, prepar
     workers: record.cost.workers,
     artifact,
     directory,
-    name: prepared.record.job.metadata.name,
   };
 }
 
@@ -33,7 +32,7 @@ export function resultLines({ record, artifact, directory, peakRssBytes }: Local
     `loss      ${loss.first.toFixed(3)} -> ${loss.last.toFixed(3)} over ${record.steps} steps`,
     ...(evaluationLoss ? [`held out  ${evaluationLoss.before.toFixed(3)} -> ${evaluationLoss.after.toFixed(3)}`] : []),
     ...(generalLoss ? [forgetting(generalLoss)] : []),
-    `speed     ${cost.tokensPerSecond.toFixed(0)} tokens/s on ${cost.workers} workers, ${(peakRssBytes / 2 ** 30).toFixed(2)} GiB at the peak, all processes together`,
+    `speed     ${cost.tokensPerSecond.toFixed(0)} tokens/s on ${cost.workers === 1 ? '1 worker' : `${cost.workers} workers`}, ${(peakRssBytes / 2 ** 30).toFixed(2)} GiB at the peak, all processes together`,
     `adapter   sha256 ${record.adapterSha256}`,
     `published ${artifact}`,
     `copy      ${directory}`,

@@ -1,43 +1,26 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EspalierError, fail } from '../../api/errors.js';
-import { quantityBytes } from '../../api/fields.js';
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
-import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.js';
 import { manifestKey, recipePrefix } from '../../worker/artifacts/manifest.js';
 import type { RunRecord } from '../../worker/artifacts/record.js';
 import { verifyPublished } from '../../worker/artifacts/verify.js';
-import type { StoreReference } from '../../worker/config.js';
-import { availableMemory } from '../../worker/engine/memory.js';
-import type { StrategyName } from '../../worker/engine/strategy/strategy.js';
-import type { SecretOf } from '../../worker/preflight/places.js';
-import type { Prepared } from '../../worker/preflight/prepare.js';
-import { engineSetup } from '../../worker/recipe/engineSetup.js';
+import type { Destination } from '../../worker/preflight/destination.js';
 import { writePrepared } from '../../worker/recipe/prepared.js';
-import type { Store } from '../../worker/store/store.js';
 import type { Deps, JobContext } from '../deps.js';
-import type { CliEvent, ProgressEvent } from '../events.js';
+import type { CliEvent } from '../events.js';
 import { download } from './download.js';
 import { inOrder } from './inOrder.js';
 import { launchWorkers, WorkerFailure } from './launch.js';
 import { memoryOf } from './memory.js';
-import { planMemory } from './memoryPlan.js';
-import { prepareLocally, runFolder } from './prepare.js';
+import { type LocalJob, type LocalPrepareOptions, prepareLocally, runFolder } from './prepare.js';
+import { createProgress } from './progress.js';
 import { lockRun } from './runLock.js';
-
-export interface LocalRunOptions {
-  readonly workers: number;
-  readonly bases?: readonly string[] | undefined;
-  readonly endpoint?: string | undefined;
-  readonly secretOf?: SecretOf | undefined;
-  /** What the user would type to go on after Ctrl-C. */
-  readonly again: string;
-}
+import { readSpent, writeSpent } from './spent.js';
 
 export interface LocalRun {
-  readonly prepared: Prepared;
+  readonly prepared: LocalJob;
   readonly record: RunRecord;
   readonly artifact: string;
   /** Local copy of what was published. */
@@ -45,125 +28,84 @@ export interface LocalRun {
   readonly peakRssBytes: number;
 }
 
-/** One job on this machine, from manifest to read-back artifact, told as events. */
+/** One job on this machine, from manifest to read-back artifact, told as events. `again`: what the user types to go on. */
 export async function* runLocally(
   job: FineTuneJob,
   context: JobContext,
   deps: Deps,
-  options: LocalRunOptions,
+  { again, ...options }: Omit<LocalPrepareOptions, 'clock'> & { readonly again: string },
 ): AsyncGenerator<CliEvent, LocalRun> {
   const prepared = yield* prepareLocally(job, context, { ...options, clock: deps.clock });
-  return yield* runPrepared(job, prepared, context, deps, options);
+  return yield* runPrepared(prepared, deps, again);
 }
 
 /** The same for a job that is prepared already. */
-export async function* runPrepared(
-  job: FineTuneJob,
-  prepared: Prepared,
-  context: JobContext,
-  deps: Deps,
-  options: LocalRunOptions,
-): AsyncGenerator<CliEvent, LocalRun> {
+export async function* runPrepared(prepared: LocalJob, deps: Deps, again: string): AsyncGenerator<CliEvent, LocalRun> {
   const { signal, workingDirectory } = deps;
-  const strategy = yield* checkMemory(job, prepared, options.workers);
-
   const { hash } = prepared.compiled;
+  const { store } = prepared.destination;
   const folder = runFolder(workingDirectory, hash);
   await using _lock = await lockRun(folder);
-  const destination = destinationOf(job, prepared, context);
-  const { destination: written, connection } = job.spec.output;
-  const store = await prepared.places.store(written, connection);
   let peakRssBytes = 0;
   if (await store.stat(manifestKey(hash), { signal }))
     yield { event: 'phase', phase: 'train', state: 'ended', detail: 'this recipe was already trained and published' };
   else {
     await writePrepared(join(folder, 'prepared'), prepared.compiled, prepared.record);
-    peakRssBytes = yield* train(prepared, { folder, destination, strategy }, deps, options);
+    peakRssBytes = yield* train(prepared, folder, deps, again);
   }
 
   yield { event: 'phase', phase: 'read the artifact back', state: 'started' };
   await verifyPublished(store, hash, { signal });
-  const directory = await localCopy(store, destination, hash, join(folder, 'artifacts'), deps);
+  const directory = await localCopy(prepared.destination, hash, join(folder, 'artifacts'), deps);
   const record = JSON.parse(await readFile(join(directory, 'espalier.json'), 'utf8')) as RunRecord;
   const artifact = store.url(`${recipePrefix(hash)}/`);
   yield { event: 'phase', phase: 'read the artifact back', state: 'ended', detail: artifact };
-  // The artifact is safe: what only served to get there goes.
-  for (const part of ['checkpoints', 'views']) await rm(join(folder, part), { recursive: true, force: true });
+  await sweep(folder);
   return { prepared, record, artifact, directory, peakRssBytes: peakRssBytes || record.cost.peakRssBytes };
 }
 
-function* checkMemory(
-  job: FineTuneJob,
-  { base, compiled }: Prepared,
-  workers: number,
-): Generator<CliEvent, StrategyName> {
-  const { memoryBudget, engines = Math.max(1, Math.floor(availableParallelism() / workers)) } = job.spec.workers;
-  const availableBytes = availableMemory();
-  const budgetBytes = memoryBudget === undefined ? Number.POSITIVE_INFINITY : quantityBytes(memoryBudget);
-  const machine = { workers, engines, availableBytes, budgetBytes };
-  const setup = engineSetup(compiled.recipe, base, 'whole');
-  const { strategy, needBytes, sharedBytes } = planMemory(setup, compiled.recipe.shapes, machine);
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  yield {
-    event: 'report',
-    title: 'memory',
-    lines: [
-      `${workers} workers with ${engines} engines each need ${gib(needBytes)}, ${gib(availableBytes)} are available; strategy ${strategy}`,
-      `${gib(sharedBytes)} of weights are shared by all workers of a machine`,
-    ],
-    data: { needBytes, availableBytes, sharedBytes, engines, workers, strategy },
-  };
-  return strategy;
-}
+const spentEveryMs = 2000;
 
-async function* train(
-  prepared: Prepared,
-  { folder, destination, strategy }: { folder: string; destination: StoreReference; strategy: StrategyName },
-  deps: Deps,
-  { workers, again }: LocalRunOptions,
-): AsyncGenerator<CliEvent, number> {
-  const { clock, signal, cacheDirectory, env } = deps;
-  const { record, base, compiled } = prepared;
-  const { checkpoint, output, workers: wanted } = record.job.spec;
-  const progress = createProgress(workers, compiled.recipe.training.steps);
-  yield {
-    event: 'phase',
-    phase: 'train',
-    state: 'started',
-    detail: `${workers} workers, logs in ${join(folder, 'logs')}`,
-  };
+/** Starts the workers and follows them to the end. @returns the most memory that all processes held together, in bytes. */
+async function* train(prepared: LocalJob, folder: string, deps: Deps, again: string): AsyncGenerator<CliEvent, number> {
+  const { clock, signal } = deps;
+  const { fit, compiled } = prepared;
+  const { steps } = compiled.recipe.training;
+  const progress = createProgress(fit.workers, steps);
+  const detail = `${fit.workers === 1 ? '1 worker' : `${fit.workers} workers`}, logs in ${join(folder, 'logs')}`;
+  yield { event: 'phase', phase: 'train', state: 'started', detail };
+  const before = await readSpent(folder);
   const startedAtMs = clock.monotonic();
-  let peakRssBytes = 0;
+  const seconds = () => (clock.monotonic() - startedAtMs) / 1000;
+  let peakRssBytes = before.peakRssBytes;
+  let writtenAtMs = startedAtMs;
+  const measure = async (pids: readonly number[]): Promise<void> => {
+    const bytes = await memoryOf([process.pid, ...pids]);
+    peakRssBytes = Math.max(peakRssBytes, bytes);
+    progress.memory(bytes);
+    // A launcher may be killed at any moment: what was spent until then must not be forgotten.
+    if (clock.monotonic() - writtenAtMs < spentEveryMs) return;
+    writtenAtMs = clock.monotonic();
+    await writeSpent(folder, { seconds: before.seconds + seconds(), peakRssBytes });
+  };
   try {
     yield* inOrder<CliEvent, void>((tell) =>
       launchWorkers({
-        workers,
-        config: {
-          recipeHash: compiled.hash,
-          preparedFolder: join(folder, 'prepared'),
-          baseFolder: base.directory,
-          cacheFolder: cacheDirectory,
-          engines: wanted.engines,
-          strategy,
-          checkpoint: { store: { url: join(folder, 'checkpoints') }, ...checkpoint },
-          output: { store: destination, merged: output.merged },
-        },
+        workers: fit.workers,
+        config: workersConfig(prepared, folder, deps, before.seconds),
         folder,
-        env,
+        env: deps.env,
         clock,
         signal,
-        onPids: (pids) =>
-          void memoryOf([process.pid, ...pids]).then((bytes) => {
-            peakRssBytes = Math.max(peakRssBytes, bytes);
-            progress.memory(bytes);
-          }),
-        onEvent: (worker, event) => {
-          const told = progress.take(worker, event);
+        onPids: measure,
+        onEvent: (_worker, event) => {
+          const told = progress.take(event);
           if (told) tell(told);
         },
       }),
     );
   } catch (error) {
+    await writeSpent(folder, { seconds: before.seconds + seconds(), peakRssBytes });
     if (error instanceof WorkerFailure) {
       yield { event: 'log', worker: error.worker, file: error.logFile, lines: error.lines };
       throw error.error;
@@ -171,62 +113,47 @@ async function* train(
     if (signal.aborted && !(error instanceof EspalierError)) fail('Interrupted', { resume: again }, { cause: error });
     throw error;
   }
-  const seconds = (clock.monotonic() - startedAtMs) / 1000;
-  yield { event: 'phase', phase: 'train', state: 'ended', detail: `${compiled.recipe.training.steps} steps`, seconds };
+  yield { event: 'phase', phase: 'train', state: 'ended', detail: `${steps} steps`, seconds: seconds() };
   return peakRssBytes;
 }
 
-/** Every worker tells every step; the first to tell one counts. */
-function createProgress(workers: number, steps: number) {
-  let lastStep = -1;
-  let rssBytes = 0;
-  const rates: number[] = [];
+/** What all workers are told alike. */
+function workersConfig(
+  { record, base, compiled, destination, fit }: LocalJob,
+  folder: string,
+  { cacheDirectory, clock }: Deps,
+  secondsBefore: number,
+) {
+  const { checkpoint, output } = record.job.spec;
   return {
-    memory(bytes: number) {
-      rssBytes = bytes;
-    },
-    take(worker: string, { step, checkpoint, phase }: WorkerEvent): CliEvent | undefined {
-      if (checkpoint) return undefined;
-      if (phase?.phase === 'publishing' && worker.startsWith('worker-0'))
-        return { event: 'phase', phase: 'publish', state: 'started' };
-      if (!step || step.step <= lastStep) return undefined;
-      lastStep = step.step;
-      rates.push(step.stepMs);
-      const recent = rates.slice(-8);
-      const meanMs = recent.reduce((sum, ms) => sum + ms, 0) / recent.length;
-      const done: ProgressEvent = {
-        event: 'progress',
-        step: step.step + 1,
-        steps,
-        loss: Number.isFinite(step.loss) ? step.loss : null,
-        tokensPerSecond: step.tokensPerSecond,
-        etaSeconds: (meanMs * (steps - step.step - 1)) / 1000,
-        rssBytes,
-        workers: step.members || workers,
-      };
-      return done;
-    },
+    recipeHash: compiled.hash,
+    preparedFolder: join(folder, 'prepared'),
+    baseFolder: base.directory,
+    cacheFolder: cacheDirectory,
+    engines: fit.engines,
+    strategy: fit.strategy,
+    checkpoint: { store: { url: join(folder, 'checkpoints') }, ...checkpoint },
+    output: { store: destination.reference, merged: output.merged },
+    spent: { launchedAtMs: clock.now(), secondsBefore },
   };
-}
-
-/** `s3://` with its endpoint, or a folder as an absolute path. */
-function destinationOf(job: FineTuneJob, { places }: Prepared, { directory }: JobContext): StoreReference {
-  const { destination, connection } = job.spec.output;
-  if (!destination.startsWith('s3://')) return { url: resolve(directory, destination) };
-  const { endpoint, region } = places.connection(connection);
-  return { url: destination, ...(endpoint && { endpoint }), ...(region && { region }) };
 }
 
 /** A folder is its own copy; an object store is read back into the run's folder. */
 async function localCopy(
-  store: Store,
-  { url }: StoreReference,
+  { store, reference: { url } }: Destination,
   hash: string,
   folder: string,
   { signal }: Deps,
 ): Promise<string> {
   const published = join(url, recipePrefix(hash));
-  if (!url.startsWith('s3://') && existsSync(published)) return published;
+  if (existsSync(published)) return published;
   await download(store, hash, folder, signal);
   return folder;
+}
+
+/** The artifact is safe: what only served to get there goes, logs and the copy stay. */
+async function sweep(folder: string): Promise<void> {
+  const served = (name: string) => ['checkpoints', 'views', 'spent.json'].includes(name) || /^worker-\d+$/.test(name);
+  for (const name of (await readdir(folder)).filter(served))
+    await rm(join(folder, name), { recursive: true, force: true });
 }

@@ -1,9 +1,12 @@
 import { systemClock } from '../../../common/clock.js';
 import { createLogger } from '../../../common/log.js';
 import { grpcTransport } from '../../../proto/grpc.js';
-import { createWorkerControl } from '../../../worker/exchange/control.js';
+import { service } from '../../../proto/transport.js';
+import { createEventLog } from '../../../worker/eventLog.js';
 import { createExchange } from '../../../worker/exchange/driver.js';
 import type { StepReport } from '../../../worker/exchange/trainee.js';
+import { workerService } from '../../../worker/service.js';
+import { createViewBox } from '../../../worker/views.js';
 import { ToyTrainee, toyRecipe } from '../../support/toyTrainee.js';
 
 /** One worker process that trains a toy over gRPC. Its orders come as JSON; what it says is one JSON object a line. */
@@ -29,30 +32,31 @@ const recipe = toyRecipe(orders.recipe);
 const trainee = new ToyTrainee(recipe, { beforeLeaf: (_, __, signal) => clock.sleep(orders.leafMs, signal) });
 if (orders.cheap) makeCheap(trainee, recipe.vectorLength);
 const transport = grpcTransport();
-const control = createWorkerControl({ clock });
+const events = createEventLog(clock);
+const views = createViewBox(events);
+const leave = new AbortController();
+const stop = (reason: string) => leave.abort(new DOMException(reason, 'AbortError'));
 const exchange = createExchange({
   self: orders.id,
   recipe,
   trainee,
-  others: { views: control.views, transport, token: orders.token },
+  others: { views, transport, token: orders.token },
   clock,
   log,
 });
-const server = await transport.listen([exchange.service, control.service], {
+const server = await transport.listen([exchange.service, service('Worker', workerService({ events, views, stop }))], {
   address: orders.address,
   token: orders.token,
   log,
 });
 say({ address: server.address });
 
-const stop = new AbortController();
-process.once('SIGTERM', () => stop.abort(new Error('SIGTERM')));
+process.once('SIGTERM', () => stop('SIGTERM'));
 const reports: StepReport[] = [];
-const signal = AbortSignal.any([stop.signal, control.stop]);
-for await (const report of exchange.run({ untilStep: recipe.steps, signal })) {
+for await (const report of exchange.run({ untilStep: recipe.steps, signal: leave.signal })) {
   reports.push(report);
   const { step, leavesComputedHere, stepMs, computeMs, waitMs, bytesSent, bytesReceived, members } = report;
-  control.emit({
+  events.append({
     step: {
       step,
       steps: recipe.steps,
@@ -68,7 +72,7 @@ for await (const report of exchange.run({ untilStep: recipe.steps, signal })) {
 }
 const { user, system } = process.cpuUsage();
 say({ sha256: trainee.sha256, nextStep: trainee.nextStep, reports, cpuMs: (user + system) / 1000 });
-control.close();
+await events.close(AbortSignal.timeout(2000));
 await exchange.close();
 await server.close();
 process.exit(0);
