@@ -1,0 +1,3 @@
+module espalier.dev/test/cluster/pause
+
+go 1.24
