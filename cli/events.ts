@@ -4,7 +4,15 @@ import type { LogFields } from '../common/log.js';
  * What commands say. Both renderers print exactly these, so `--json` and the screen cannot disagree. A failure is a throw;
  * the frame turns it into the last event.
  */
-export type CliEvent = PhaseEvent | ReportEvent | ProgressEvent | WarningEvent | WorkerLogEvent | ResultEvent;
+export type CliEvent =
+  | JobStateEvent
+  | LogLineEvent
+  | PhaseEvent
+  | ReportEvent
+  | ProgressEvent
+  | WarningEvent
+  | WorkerLogEvent
+  | ResultEvent;
 
 export interface PhaseEvent {
   readonly event: 'phase';
@@ -59,4 +67,26 @@ export interface ResultEvent {
   readonly event: 'result';
   readonly fields: LogFields;
   readonly lines: readonly string[];
+}
+
+/** A job of a cluster as it is now, told by `watch` and `wait`. */
+export interface JobStateEvent {
+  readonly event: 'job';
+  readonly change: 'ADDED' | 'CHANGED' | 'REMOVED';
+  readonly namespace: string;
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly step: number;
+  readonly steps: number;
+  /** Null before the first step. */
+  readonly loss: number | null;
+}
+
+/** One line of a pod's log, as it comes. */
+export interface LogLineEvent {
+  readonly event: 'line';
+  readonly worker: string;
+  readonly text: string;
 }

@@ -66,17 +66,6 @@ export const queryErrors = {
     message: ({ path, why }) => `the kubeconfig ${path} cannot be used: ${why}`,
     remedy: () => 'name one with --kubeconfig or KUBECONFIG, or the controller with --address HOST:PORT',
   }),
-  ClusterRefused: entry<{ what: string; code: number; message: string }>({
-    code: 'ESP-9411',
-    retry: false,
-    grpc: 'FAILED_PRECONDITION',
-    exit: 3,
-    message: ({ what, code, message }) => `the API server answered ${code} to ${what}: ${message}`,
-    remedy: ({ code }) =>
-      code === 404
-        ? 'check the name, and that the chart is installed: kubectl get crd finetunejobs.espalier.dev'
-        : 'check your rights with kubectl auth can-i --list',
-  }),
   JobEndedBadly: entry<{ name: string; state: string; reason: string; message: string }>({
     code: 'ESP-9412',
     retry: false,

@@ -8,7 +8,11 @@ export const list = defineCommand({
   summary: 'list the jobs of a cluster that you may read',
   args: z.strictObject({
     allNamespaces: toggle("of every namespace, not only of the context's"),
-    state: flag(z.array(z.string().min(1)).default([]), 'STATE', 'only jobs in this state, e.g. training; may be repeated'),
+    state: flag(
+      z.array(z.string().min(1)).default([]),
+      'STATE',
+      'only jobs in this state, e.g. training; may be repeated',
+    ),
     ...sourceArguments,
   }),
   async *run({ allNamespaces, state, ...flags }, deps) {

@@ -23,7 +23,9 @@ export const logs = defineCommand({
         fail('JobUnknown', { namespace, name });
       if (worker !== undefined && !known.includes(worker)) fail('WorkerUnknown', { name, worker, known });
       const pods = worker === undefined ? known : [worker];
-      const lines = pods.map((pod) => tagged(pod, reader.log(namespace, pod, { follow, tailLines: tail }, deps.signal)));
+      const lines = pods.map((pod) =>
+        tagged(pod, reader.log(namespace, pod, { follow, tailLines: tail }, deps.signal)),
+      );
       if (follow) yield* together(lines);
       else for (const stream of lines) yield* stream;
       yield { event: 'result', fields: { pods }, lines: pods.length === 0 ? [`${name} has no pods`] : [] };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { namespaceOf, openSource, sourceArguments } from '../cluster/source.js';
 import { statusLines } from '../cluster/present.js';
+import { namespaceOf, openSource, sourceArguments } from '../cluster/source.js';
 import { defineCommand, positional } from '../command.js';
 
 export const status = defineCommand({

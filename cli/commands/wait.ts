@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { fail } from '../../api/errors.js';
+import type { JobKey, JobMessage } from '../../controller/query/jobs.js';
 import { finishedStates, hopelessStates, stateEvent } from '../cluster/present.js';
 import { type JobSource, namespaceOf, openSource, sourceArguments } from '../cluster/source.js';
 import { defineCommand, flag, positional } from '../command.js';
 import type { Deps } from '../deps.js';
 import type { CliEvent } from '../events.js';
-import type { JobKey, JobMessage } from '../../controller/query/jobs.js';
 
 const goals = ['complete', 'finished', 'training', 'suspended', 'paused'] as const;
 

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { CliEvent, PhaseEvent, ProgressEvent } from '../events.js';
+import type { CliEvent, JobStateEvent, PhaseEvent, ProgressEvent } from '../events.js';
 import { lossCurve } from './lossCurve.js';
 import type { Renderer, Terminal } from './renderer.js';
 import { bytesText, countText, durationText, lossText } from './units.js';
@@ -65,9 +65,14 @@ export function textRenderer(terminal: Terminal): Renderer {
               ...event.lines.map((line) => colors.dim(`  | ${line}`)),
             ].join('\n'),
           );
+        case 'job':
+          return print(jobLine(event));
+        case 'line':
+          return print(`${colors.dim(event.worker)} ${event.text}`);
         case 'result': {
           for (const line of lossCurve(losses, terminal.columns)) say(line);
-          return print(event.lines.join('\n'));
+          if (event.lines.length > 0) print(event.lines.join('\n'));
+          return;
         }
       }
     },
@@ -96,5 +101,17 @@ function progressFacts({ step, steps, loss, tokensPerSecond, etaSeconds, rssByte
     ...(etaSeconds === null ? [] : [`ETA ${durationText(etaSeconds)}`]),
     bytesText(rssBytes),
     `${workers} ${workers === 1 ? 'worker' : 'workers'}`,
+  ].join('  ');
+}
+
+/** `team/workplace  Training  12/100  loss 2.345  (2 of 3 workers)`. */
+function jobLine({ change, namespace, name, state, reason, message, step, steps, loss }: JobStateEvent): string {
+  const why = [reason, message].filter(Boolean).join(': ');
+  return [
+    `${namespace}/${name}`,
+    change === 'REMOVED' ? 'removed' : state,
+    ...(steps > 0 ? [`${step}/${steps}`] : []),
+    ...(loss === null ? [] : [`loss ${lossText(loss)}`]),
+    ...(why ? [why] : []),
   ].join('  ');
 }
