@@ -41,7 +41,8 @@ export interface Checkpointer {
 }
 
 export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
-  const { store, recipe, recipeHash, member, state, view, everySteps, keepLast, clock, log, fingerprint, onSaved } = options;
+  const { store, recipe, recipeHash, member, state, view, everySteps, keepLast, clock, log, fingerprint, onSaved } =
+    options;
   const { signal } = new AbortController();
   const all = recipe.shards.map((_, shard) => shard);
   let saving: Promise<void> = Promise.resolve();

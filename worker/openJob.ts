@@ -8,6 +8,7 @@ import { createEngine } from './engine/createEngine.js';
 import type { Engine } from './engine/engine.js';
 import { availableMemory, chooseStrategy } from './engine/memory.js';
 import type { EngineSetup } from './engine/strategy/strategy.js';
+import type { Numerics } from './exchange/trainee.js';
 import type { Base } from './model/base.js';
 import { resolveBase } from './model/resolve.js';
 import { hubSettings } from './model/sources/hubSettings.js';
@@ -15,8 +16,10 @@ import { engineSetup } from './recipe/engineSetup.js';
 import { type PreparedJob, readPrepared } from './recipe/prepared.js';
 import { openStore } from './store/open.js';
 import type { Store } from './store/store.js';
+import { fingerprint } from './train/fingerprint.js';
 import { loadLatestCheckpoint } from './train/loadCheckpoint.js';
 import { initialState, type TrainState } from './train/state.js';
+import { createTrainee } from './train/trainee.js';
 
 export interface OpenDeps {
   readonly clock: Clock;
@@ -31,6 +34,8 @@ export interface OpenedJob {
   readonly checkpoints: Store;
   /** Where the last whole checkpoint ends, else the beginning. */
   readonly state: TrainState;
+  /** How this machine computes the job: must be alike at all workers, always. */
+  readonly numerics: Numerics;
   readonly engines: readonly Engine[];
 }
 
@@ -38,10 +43,20 @@ export async function openJob(config: WorkerConfig, deps: OpenDeps): Promise<Ope
   const prepared = await readPrepared(config.preparedFolder, config.recipeHash);
   const base = await openBase(config, prepared, deps);
   const checkpoints = await openStoreAt(config.checkpoint.store, deps);
-  const state = await openState(prepared, base, checkpoints, deps);
   const setup = setupFor(config, prepared, base);
   const engines = await Promise.all(Array.from({ length: config.engines }, () => createEngine(setup)));
-  return { prepared, base, checkpoints, state, engines };
+  const beginning = initialState(initialAdapter(prepared.recipe.method, sitesOf(base.spec)));
+  const { recipe, tokens } = prepared;
+  const numerics = await fingerprint(recipe, createTrainee({ recipe, tokens, engines, state: beginning }), deps.signal);
+  deps.log.info('numerics', { ...numerics });
+  const found = await loadLatestCheckpoint(checkpoints, {
+    recipeHash: prepared.hash,
+    numerics,
+    vectorLength: recipe.layout.length,
+    warn: (reason) => deps.log.warn(reason.message, { code: reason.code }),
+    signal: deps.signal,
+  });
+  return { prepared, base, checkpoints, state: found ?? beginning, numerics, engines };
 }
 
 export const openStoreAt = ({ url, endpoint, region }: StoreReference, { clock }: { clock: Clock }): Promise<Store> =>
@@ -66,16 +81,6 @@ async function openBase({ baseFolder, cacheFolder }: WorkerConfig, prepared: Pre
   if (opened.sha256 !== expected) fail('BaseChanged', { folder: baseFolder, expected, found: opened.sha256 });
   // The folder is a copy on this machine: where the base came from stands in the job's record.
   return { ...opened, ...prepared.record.base };
-}
-
-async function openState({ recipe, hash }: PreparedJob, base: Base, store: Store, deps: OpenDeps): Promise<TrainState> {
-  const found = await loadLatestCheckpoint(store, {
-    recipeHash: hash,
-    vectorLength: recipe.layout.length,
-    warn: (reason) => deps.log.warn(reason.message, { code: reason.code }),
-    signal: deps.signal,
-  });
-  return found ?? initialState(initialAdapter(recipe.method, sitesOf(base.spec)));
 }
 
 /** A launcher that shares a machine among workers has chosen for them; a worker alone takes what its own memory allows. */

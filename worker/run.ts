@@ -69,6 +69,7 @@ async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
     tokens,
     engines: job.engines,
     state: job.state,
+    beforeApply: () => checkpointer.settled(),
     onApplied: (step, outcome) => {
       outcomes[step] = outcome;
       checkpointer.applied(step);
@@ -78,6 +79,7 @@ async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
     self: config.member,
     recipe: recipeFacts(recipe, hash),
     trainee,
+    numerics: job.numerics,
     others: { views, transport, token: config.token },
     clock,
     log,
@@ -113,7 +115,7 @@ async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
   }
 }
 
-const checkpointerOf = ({ prepared, state, checkpoints }: OpenedJob, { config, deps, events, views }: Life) =>
+const checkpointerOf = ({ prepared, state, checkpoints, numerics }: OpenedJob, { config, deps, events, views }: Life) =>
   createCheckpointer({
     store: checkpoints,
     recipe: prepared.recipe,
@@ -123,7 +125,9 @@ const checkpointerOf = ({ prepared, state, checkpoints }: OpenedJob, { config, d
     view: () => views.current,
     everySteps: config.checkpoint.everySteps,
     keepLast: config.checkpoint.keepLast,
+    clock: deps.clock,
     log: deps.log,
+    fingerprint: numerics.fingerprint,
     onSaved: (step) => events.append({ checkpoint: { step, url: checkpoints.url(prepared.hash) } }),
   });
 

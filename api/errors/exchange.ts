@@ -99,6 +99,16 @@ export const exchangeErrors = {
       `leaf ${leaf} of step ${step} came as ${floats} floats instead of ${expected}`,
     remedy: () => 'the engine and the recipe disagree about the layout of the adapter vector',
   }),
+  NumericsClassGone: entry<{ step: number; there: string; here: string; machine: string }>({
+    code: 'ESP-6014',
+    retry: false,
+    grpc: 'FAILED_PRECONDITION',
+    exit: 2,
+    message: ({ step, there, here, machine }) =>
+      `the checkpoint of step ${step} was computed by machines of class ${there}, this one (${machine}) is of class ${here}`,
+    remedy: () =>
+      'go on with machines like those that began (same processor family, image and device), or start anew in another destination',
+  }),
   MemberUnknown: entry<{ id: string }>({
     code: 'ESP-6013',
     retry: false,

@@ -14,13 +14,15 @@ import { hashOf, PieceCache } from './cache.js';
 import { Meter } from './meter.js';
 import { Peers } from './peers.js';
 import { exchangeService } from './service.js';
-import type { RecipeFacts, StepReport, Trainee, ViewSource } from './trainee.js';
+import type { Numerics, RecipeFacts, StepReport, Trainee, ViewSource } from './trainee.js';
 
 export interface ExchangeOptions {
   /** This member's id. */
   readonly self: string;
   readonly recipe: RecipeFacts;
   readonly trainee: Trainee;
+  /** Compared with every peer's before anything else is said. */
+  readonly numerics?: Numerics;
   /** Undefined: alone, with no network at all and the same bits. */
   readonly others?: {
     readonly views: ViewSource;
@@ -47,6 +49,8 @@ export interface Exchange {
   close(): Promise<void>;
 }
 
+/** Of toys, which compute with plain arithmetic. */
+const unmeasured: Numerics = { fingerprint: '', machine: '' };
 const tickMs = 25;
 /** The event loop is given a turn after this much work in one go: adds and hashes must not hold up statuses. */
 const sliceMs = 8;
@@ -77,7 +81,7 @@ class Driver implements Exchange {
   #snapshot: { step: number; bytes: Uint8Array } | undefined;
 
   constructor(options: ExchangeOptions) {
-    const { self, trainee, clock, others, log } = options;
+    const { self, trainee, clock, others, log, numerics = unmeasured } = options;
     this.#options = options;
     const rules = rulesOf(options);
     this.#state = initialState({
@@ -93,6 +97,7 @@ class Driver implements Exchange {
     this.service = exchangeService({
       self,
       recipe: options.recipe,
+      numerics,
       cache: this.#cache,
       state: () => this.#state,
       snapshot: () => this.#pinnedSnapshot(),
@@ -107,6 +112,7 @@ class Driver implements Exchange {
         ...others,
         self,
         recipe: options.recipe,
+        numerics,
         clock,
         log,
         view: () => this.#state.view?.number ?? 0,

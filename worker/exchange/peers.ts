@@ -9,6 +9,7 @@ import type { Piece } from './cache.js';
 import type { ReceivedPiece } from './chunks.js';
 import { Peer } from './peer.js';
 import { protocolVersion } from './service.js';
+import type { Numerics } from './trainee.js';
 
 export interface PeersOptions {
   readonly self: string;
@@ -16,6 +17,7 @@ export interface PeersOptions {
   readonly token: string;
   readonly tls?: Tls;
   readonly recipe: { readonly hash: string; readonly numericsVersion: number };
+  readonly numerics: Numerics;
   readonly clock: Clock;
   readonly log: Logger;
   readonly view: () => number;
@@ -69,7 +71,7 @@ export class Peers {
   }
 
   #connect(id: string, address: string): Peer {
-    const { transport, token, tls, self, recipe, clock, log, view, onLink, onMismatch, onSent, onReceived } =
+    const { transport, token, tls, self, recipe, numerics, clock, log, view, onLink, onMismatch, onSent, onReceived } =
       this.#options;
     return new Peer({
       id,
@@ -81,6 +83,7 @@ export class Peers {
         numericsVersion: recipe.numericsVersion,
         member: self,
         view: view(),
+        ...numerics,
       }),
       clock,
       log,

@@ -105,8 +105,10 @@ test('a peer of another version, numerics or recipe is told in what it differs',
     return EspalierError.is(error, 'HandshakeMismatch') ? error.facts.what : error;
   };
   assert.deepEqual(
-    await Promise.all([{ protocolVersion: 2 }, { numericsVersion: 3 }, { recipeHash: 'x' }, {}].map(differ)),
-    ['protocol version', 'numerics version', 'recipe', undefined],
+    await Promise.all(
+      [{ protocolVersion: 2 }, { numericsVersion: 3 }, { recipeHash: 'x' }, { fingerprint: 'x' }, {}].map(differ),
+    ),
+    ['protocol version', 'numerics version', 'recipe', 'numerics fingerprint', undefined],
   );
 });
 

@@ -8,6 +8,7 @@ import type { PieceHeader } from '../../proto/generated/espalier/v1/PieceHeader.
 import { type ServedService, service } from '../../proto/transport.js';
 import type { PieceCache } from './cache.js';
 import { collectPiece, pieceChunks, stateChunks } from './chunks.js';
+import type { Numerics } from './trainee.js';
 
 export const protocolVersion = 1;
 
@@ -18,6 +19,7 @@ export interface ServiceOptions {
     readonly numericsVersion: number;
     readonly shards: readonly (readonly [number, number])[];
   };
+  readonly numerics: Numerics;
   readonly cache: PieceCache;
   readonly state: () => ExchangeState;
   /** A snapshot of the state of training, as soon as none is being applied. */
@@ -98,16 +100,20 @@ export function exchangeService(options: ServiceOptions): ServedService {
 }
 
 /** Names the first thing in which a peer differs. */
-function checkHello(hello: Hello, { self, recipe }: ServiceOptions): void {
+function checkHello(hello: Hello, { self, recipe, numerics }: ServiceOptions): void {
   const compared: [what: string, here: string | number, there: string | number][] = [
     ['protocol version', protocolVersion, hello.protocolVersion],
     ['numerics version', recipe.numericsVersion, hello.numericsVersion],
     ['recipe', recipe.hash, hello.recipeHash],
   ];
+  if (hello.fingerprint !== numerics.fingerprint)
+    compared.push(['numerics fingerprint', described(numerics), described(hello)]);
   // The message is read by the caller: `here` is its side.
   for (const [what, here, there] of compared)
     if (here !== there) fail('HandshakeMismatch', { what, here: String(there), there: String(here), peer: self });
 }
+
+const described = ({ fingerprint, machine }: Numerics): string => `${fingerprint.slice(0, 12)} on ${machine}`;
 
 function checkKey({ member, step, shard, node }: PieceHeader, { recipe, state }: ServiceOptions): void {
   if (shard >= recipe.shards.length) fail('PieceInvalid', { peer: member, what: `there is no shard ${shard}` });

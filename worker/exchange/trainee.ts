@@ -34,6 +34,14 @@ export interface RecipeFacts {
   readonly lossSlot: number;
 }
 
+/** How this machine computes. Equal recipes on machines with unlike fingerprints would give unlike bits. */
+export interface Numerics {
+  /** Hash of real gradients of the job, in hex; see worker/train/fingerprint.ts. */
+  readonly fingerprint: string;
+  /** What it is, for messages: architecture and processor. */
+  readonly machine: string;
+}
+
 /** Where views come from, and what the oracle is told. */
 export interface ViewSource {
   /** The last published view first, then each later one. */

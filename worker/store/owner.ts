@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /**
- * Names this process so that another one can tell later whether it still runs: host, pid, and the pid's start time
+ * Names a process, this one if none is given, so that another one can tell later whether it still runs: host, pid, and the pid's start time
  * (clock ticks since boot, field 22 of /proc/PID/stat), since pids are used again.
  */
-export const ownerName = (): string => `${hostname()}:${process.pid}:${startTicks(process.pid) ?? 'unknown'}`;
+export const ownerName = (pid = process.pid): string => `${hostname()}:${pid}:${startTicks(pid) ?? 'unknown'}`;
 
 /** False only when the owner is certainly gone; an owner on another host may always be alive. */
 export function mayBeAlive(owner: string): boolean {

@@ -14,6 +14,8 @@ import type { Shard } from './norm.js';
 import { initialState, type TrainState } from './state.js';
 
 const { signal } = new AbortController();
+const fingerprint = 'f'.repeat(64);
+const numerics = { fingerprint, machine: 'this machine' };
 const recipeHash = 'c'.repeat(64);
 const floats = 1_000_000;
 const shards: readonly Shard[] = [
@@ -34,14 +36,20 @@ async function story(store: Store): Promise<void> {
   for (const step of [10, 20, 30]) {
     const saved = await Promise.all(
       shards.map((_, shard) =>
-        saveCheckpoint(store, { recipeHash, state: stateAt(step), shards, owned: [shard], signal }),
+        saveCheckpoint(store, { recipeHash, fingerprint, state: stateAt(step), shards, owned: [shard], signal }),
       ),
     );
     assert.ok(saved.some(({ complete }) => complete));
   }
   const warnings: EspalierError[] = [];
   const load = () =>
-    loadLatestCheckpoint(store, { recipeHash, vectorLength: floats, warn: (reason) => warnings.push(reason), signal });
+    loadLatestCheckpoint(store, {
+      recipeHash,
+      numerics,
+      vectorLength: floats,
+      warn: (reason) => warnings.push(reason),
+      signal,
+    });
   assert.deepEqual(await load(), stateAt(30));
 
   for await (const { key } of store.list(`${recipeHash}/0000000030/shard-01`))

@@ -10,6 +10,8 @@ import type { Shard } from './norm.js';
 import { initialState, type TrainState } from './state.js';
 
 const { signal } = new AbortController();
+const fingerprint = 'f'.repeat(64);
+const numerics = { fingerprint, machine: 'this machine' };
 const recipeHash = 'a'.repeat(64);
 const shards: readonly Shard[] = [
   [0, 16],
@@ -35,12 +37,13 @@ function stateAt(step: number): TrainState {
 }
 
 const save = (store: Store, step: number, owned: readonly number[] = everyShard) =>
-  saveCheckpoint(store, { recipeHash, state: stateAt(step), shards, owned, signal });
+  saveCheckpoint(store, { recipeHash, fingerprint, state: stateAt(step), shards, owned, signal });
 
 async function load(store: Store, hash = recipeHash) {
   const warnings: EspalierError[] = [];
   const state = await loadLatestCheckpoint(store, {
     recipeHash: hash,
+    numerics,
     vectorLength: 64,
     warn: (reason) => warnings.push(reason),
     signal,
@@ -100,7 +103,7 @@ test('saving twice is harmless', async () => {
 test('the state may change as soon as saving has begun', async () => {
   const store = createMemoryStore();
   const state = stateAt(20);
-  const saving = saveCheckpoint(store, { recipeHash, state, shards, owned: everyShard, signal });
+  const saving = saveCheckpoint(store, { recipeHash, fingerprint, state, shards, owned: everyShard, signal });
   state.master.fill(-1);
   state.scalars = { ...state.scalars, step: 21 };
   await saving;
@@ -150,12 +153,25 @@ test('a missing part and a manifest in a foreign place are passed over', async (
   assert.match((foreign.warnings[0]!.facts as { reason: string }).reason, /belongs to recipe aaaa/);
 });
 
+test('a checkpoint of machines that compute otherwise is an error that says which', async () => {
+  const store = createMemoryStore();
+  await save(store, 20);
+  const other = { fingerprint: 'e'.repeat(64), machine: 'arm64, another processor' };
+  await assert.rejects(
+    loadLatestCheckpoint(store, { recipeHash, numerics: other, vectorLength: 64, warn: assert.fail, signal }),
+    {
+      name: 'NumericsClassGone',
+      facts: { step: 20, there: 'f'.repeat(12), here: 'e'.repeat(12), machine: other.machine },
+    },
+  );
+});
+
 test('a checkpoint of another adapter is passed over', async () => {
   const store = createMemoryStore();
   await save(store, 20);
   const warnings: string[] = [];
   const warn = ({ message }: EspalierError) => warnings.push(message);
-  assert.equal(await loadLatestCheckpoint(store, { recipeHash, vectorLength: 80, warn, signal }), undefined);
+  assert.equal(await loadLatestCheckpoint(store, { recipeHash, numerics, vectorLength: 80, warn, signal }), undefined);
   assert.match(warnings[0]!, /64 numbers instead of 80/);
 });
 
@@ -164,7 +180,7 @@ test('different bytes for one shard of one step are reported, never completed', 
   await save(store, 20, [0, 1]);
   const state = stateAt(20);
   state.master[0] = 99;
-  await assert.rejects(saveCheckpoint(store, { recipeHash, state, shards, owned: [0, 2], signal }), {
+  await assert.rejects(saveCheckpoint(store, { recipeHash, fingerprint, state, shards, owned: [0, 2], signal }), {
     name: 'CheckpointDiverged',
   });
   assert.equal((await load(store)).step, undefined);

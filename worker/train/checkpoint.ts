@@ -14,6 +14,8 @@ import { bytesOf, type StateScalars, type TrainState } from './state.js';
  */
 export interface CheckpointOptions {
   readonly recipeHash: string;
+  /** Of the machines that compute this training. */
+  readonly fingerprint: string;
   readonly state: TrainState;
   /** All shards of the recipe. */
   readonly shards: readonly Shard[];
@@ -31,7 +33,7 @@ export interface SavedCheckpoint {
 
 /** Writes the owned parts. What it writes is copied before the first wait: afterwards the state may change. */
 export async function saveCheckpoint(store: Store, options: CheckpointOptions): Promise<SavedCheckpoint> {
-  const { recipeHash, state, shards, owned, signal } = options;
+  const { recipeHash, fingerprint, state, shards, owned, signal } = options;
   const { scalars } = state;
   const vectorLength = state.master.length;
   const parts = owned.map((shard) => ({ shard, bytes: partBytes(state, shards[shard]!) }));
@@ -45,7 +47,7 @@ export async function saveCheckpoint(store: Store, options: CheckpointOptions): 
       return bytes.length;
     }),
   );
-  const complete = await completeCheckpoint(store, { recipeHash, scalars, vectorLength, shards, signal });
+  const complete = await completeCheckpoint(store, { recipeHash, fingerprint, scalars, vectorLength, shards, signal });
   return { step: scalars.step, complete, bytesWritten: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
@@ -64,12 +66,14 @@ async function completeCheckpoint(
   store: Store,
   {
     recipeHash,
+    fingerprint,
     scalars,
     vectorLength,
     shards,
     signal,
   }: {
     recipeHash: string;
+    fingerprint: string;
     scalars: StateScalars;
     vectorLength: number;
     shards: readonly Shard[];
@@ -88,7 +92,7 @@ async function completeCheckpoint(
     const { key, part } = byShard.get(shard)!;
     return { key, start, end, sha256: part!.sha256 };
   });
-  const manifest = encodeManifest({ checkpointVersion: 1, recipeHash, scalars, vectorLength, parts });
+  const manifest = encodeManifest({ checkpointVersion: 1, recipeHash, fingerprint, scalars, vectorLength, parts });
   await store.write(manifestKey(recipeHash, scalars.step), manifest, { contentType: 'application/json', signal });
   return true;
 }

@@ -5,6 +5,8 @@ import type { StateScalars } from './state.js';
 export interface CheckpointManifest {
   readonly checkpointVersion: 1;
   readonly recipeHash: string;
+  /** Of the machines that computed it: on others the training cannot go on with the same bits. */
+  readonly fingerprint: string;
   readonly scalars: StateScalars;
   /** Floats of master, mean and square each. */
   readonly vectorLength: number;

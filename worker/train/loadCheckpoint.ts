@@ -1,5 +1,6 @@
-import { EspalierError } from '../../api/errors.js';
+import { EspalierError, fail } from '../../api/errors.js';
 import { sha256 } from '../../common/hash.js';
+import type { Numerics } from '../exchange/trainee.js';
 import { collect } from '../store/body.js';
 import type { Store } from '../store/store.js';
 import { completeSteps } from './checkpoint.js';
@@ -9,6 +10,8 @@ import { bytesOf, type TrainState } from './state.js';
 
 export interface LoadOptions {
   readonly recipeHash: string;
+  /** How this machine computes, and what it is. */
+  readonly numerics: Numerics;
   /** Floats of the adapter vector. */
   readonly vectorLength: number;
   /** Told of every checkpoint that is passed over. */
@@ -19,6 +22,7 @@ export interface LoadOptions {
 /**
  * The newest checkpoint of a recipe that is whole. One that is torn, damaged or foreign is passed over with a warning and
  * the one before it is taken; a store that cannot be read is an error, never "no checkpoint".
+ * A whole one of machines that compute otherwise is an error too: to go on from it would give other bits.
  */
 export async function loadLatestCheckpoint(store: Store, options: LoadOptions): Promise<TrainState | undefined> {
   for (const step of await completeSteps(store, options.recipeHash, options.signal)) {
@@ -42,6 +46,14 @@ async function load(store: Store, step: number, options: LoadOptions): Promise<T
   if ('damage' in manifest) return manifest;
   const foreign = foreignTo(manifest, step, recipeHash, vectorLength);
   if (foreign) return { damage: foreign };
+  const { fingerprint, machine } = options.numerics;
+  if (manifest.fingerprint !== fingerprint)
+    fail('NumericsClassGone', {
+      step,
+      there: manifest.fingerprint.slice(0, 12),
+      here: fingerprint.slice(0, 12),
+      machine,
+    });
   const state = {
     scalars: manifest.scalars,
     master: new Float32Array(vectorLength),

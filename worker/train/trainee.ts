@@ -16,6 +16,8 @@ export interface TraineeOptions {
   readonly engines: readonly Engine[];
   /** Owned by the trainee from now on. */
   readonly state: TrainState;
+  /** Awaited before a step changes the state: a checkpoint of it may still be being written. */
+  readonly beforeApply?: () => Promise<void>;
   /** After each step, with the state not yet changed by the next one: the place to take a checkpoint. */
   readonly onApplied?: (step: number, outcome: StepOutcome) => void;
 }
@@ -26,7 +28,14 @@ export interface LocalTrainee extends Trainee {
 }
 
 /** Engines, recipe and optimizer state of one worker: everything the exchange drives, with no process around it. */
-export function createTrainee({ recipe, tokens, engines, state, onApplied }: TraineeOptions): LocalTrainee {
+export function createTrainee({
+  recipe,
+  tokens,
+  engines,
+  state,
+  beforeApply,
+  onApplied,
+}: TraineeOptions): LocalTrainee {
   const pool = createEnginePool(engines);
   // Engines get a copy that no optimizer step writes to: a leaf that nobody waits for any more may still run meanwhile.
   let published: { readonly step: number; readonly adapter: Float32Array } | undefined;
@@ -69,6 +78,7 @@ export function createTrainee({ recipe, tokens, engines, state, onApplied }: Tra
 
     async apply(step, reduced) {
       demand(step);
+      await beforeApply?.();
       applying = true;
       try {
         if (step >= recipe.training.steps) return applyEvaluation(state, recipe, reduced);

@@ -20,7 +20,8 @@ interface ServiceError {
   readonly message?: string;
   readonly code?: string;
   readonly Region?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number };
+  /** `clockSkewCorrected`: the answer's date was far from ours; an answer to HEAD has no code to say so. */
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean };
   readonly $response?: { readonly statusCode?: number; readonly headers?: Record<string, string> };
 }
 
@@ -78,7 +79,10 @@ export function describeFailure(cause: unknown, call: Call): Failure {
 
   if (cause instanceof EspalierError) return { retry: false, error: cause };
   if (code === 'NoSuchBucket') return say('BucketMissing', { url, bucket });
-  if (code === 'RequestTimeTooSkewed') return say('ClockSkewed', { url });
+  const skewed = status === 403 && !rejected.has(code) && raw.$metadata?.clockSkewCorrected;
+  if (code === 'RequestTimeTooSkewed' || skewed)
+    // The SDK has measured the difference by the answer: the next try is signed with the server's time.
+    return say('ClockSkewed', { url }, true);
   if (
     code === 'PermanentRedirect' ||
     code === 'AuthorizationHeaderMalformed' ||

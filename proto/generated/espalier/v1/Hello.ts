@@ -8,6 +8,8 @@ export interface HelloInput {
   'numericsVersion'?: (number);
   'member'?: (string);
   'view'?: (number | string | Long);
+  'fingerprint'?: (string);
+  'machine'?: (string);
 }
 
 export interface Hello {
@@ -16,4 +18,6 @@ export interface Hello {
   'numericsVersion': (number);
   'member': (string);
   'view': (number);
+  'fingerprint': (string);
+  'machine': (string);
 }
