@@ -46,7 +46,8 @@ def main():
     folder, models = Path(sys.argv[1]), Path(sys.argv[2])
     for case, base in json.loads((folder / "cases.json").read_text()).items():
         ids = load_file(models / base / "golden.safetensors")["ids"].tolist()
-        result, *_ = check_peft(folder / case, models / base, [ids, ids[3:17]])
+        merged = folder / case / "merged"
+        result, _ = check_peft(folder / case, models / base, [ids, ids[3:17]], merged if merged.exists() else None)
         gguf_file = folder / case / "adapter.gguf"
         if gguf_file.exists():
             check_gguf(folder / case, models / base)

@@ -1,76 +1,85 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { cacheDirectory } from '../../cli/cacheDirectory.js';
 import { systemClock } from '../../common/clock.js';
 import { silentLogger } from '../../common/log.js';
 import { packageRoot } from '../../common/root.js';
-import { exportArtifacts } from '../../worker/artifacts/export.js';
+import type { RunRecord } from '../../worker/artifacts/record.js';
+import type { Base } from '../../worker/model/base.js';
 import { resolveBase } from '../../worker/model/resolve.js';
 import { hubSettings } from '../../worker/model/sources/hubSettings.js';
 import { openStore } from '../../worker/store/open.js';
-import { anAdapter, aRecord, untrained } from '../support/anAdapter.js';
-import { exportCases, exportOf } from '../support/exportCases.js';
+import { checkPublished, checkTheirs } from './published.js';
+import { checkTinyExports } from './tinyExports.js';
 
-/**
- * `npm run test:peer`: writes the exports of test/support/exportCases.ts and lets PEFT and gguf-py read them.
- * When they agree, the hashes of what they read go into test/golden/artifacts/checked.json, which npm test compares with.
- * Then an adapter of the quickstart's base goes through PEFT and llama.cpp.
- * PEER_PYTHON names a Python with torch, transformers, peft, gguf and xllamacpp.
- */
-async function main(): Promise<void> {
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'espalier');
-  const python = process.env.PEER_PYTHON ?? join(cache, 'peer/bin/python');
-  if (!existsSync(python))
-    throw new Error(
-      `no Python at ${python}. Run: uv venv ${join(cache, 'peer')} && uv pip install --python ${python} torch transformers peft safetensors gguf xllamacpp`,
-    );
-  const root = packageRoot();
+// `npm run test:peer [-- ADAPTER]`: other programs read what Espalier wrote, and Espalier reads what PEFT wrote. ADAPTER is
+// a published folder; without it, that of the last run in .espalier/runs. PEER_PYTHON names the peers' Python.
+
+const cache = cacheDirectory({ HOME: homedir(), ...process.env });
+const python = process.env.PEER_PYTHON ?? join(cache, 'peer/bin/python');
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+async function main(given: string | undefined): Promise<void> {
+  const adapter = given === undefined ? await lastPublished() : resolve(given);
+  const { base: trainedOn } = JSON.parse(await readFile(join(adapter, 'espalier.json'), 'utf8')) as RunRecord;
+  const base = await openBase(trainedOn.source);
+  if (base.sha256 !== trainedOn.sha256)
+    throw new Error(`${adapter} was trained on ${trainedOn.sha256}, ${trainedOn.source} is now ${base.sha256}`);
   const folder = await mkdtemp(join(tmpdir(), 'espalier-peer-'));
   try {
-    const exports: Record<string, unknown> = {};
-    for (const name of Object.keys(exportCases)) exports[name] = await exportOf(name, join(folder, name));
-    const bases = Object.entries(exportCases).map(([name, { base }]) => [name, base]);
-    await writeFile(join(folder, 'cases.json'), JSON.stringify(Object.fromEntries(bases)));
-    const peer = (script: string, ...args: string[]) => run(python, [join(root, 'test/peer', script), ...args], root);
-    await peer('check_exports.py', folder, join(root, 'test/golden/models'));
-    const checked = { script: 'npm run test:peer', exports };
-    await writeFile(join(root, 'test/golden/artifacts/checked.json'), `${JSON.stringify(checked, null, 1)}\n`);
-    const gguf = join(cache, 'base/SmolLM2-135M-Instruct.Q4_1.gguf');
-    if (!existsSync(gguf)) throw new Error(`no ${gguf}. Run: npm run quickstart, which fetches it`);
-    const base = await exportOfRealBase(gguf, cache, join(folder, 'real'));
-    await peer('check_adapter.py', join(folder, 'real'), base, '--gguf-base', gguf);
+    const places = { python, folder };
+    say(`${adapter}, logits and greedy tokens:`);
+    say((await checkPublished(adapter, base, await ggufOf(base), places)).trim());
+    say('adapters made by PEFT, largest difference of logits:');
+    say(JSON.stringify(await checkTheirs(base, places)));
+    say('exports of every family:');
+    say((await checkTinyExports(python, join(folder, 'tiny'))).trim());
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** @returns the float32 folder of the base, for PEFT. */
-async function exportOfRealBase(gguf: string, cache: string, folder: string): Promise<string> {
-  const base = await resolveBase(
-    { sources: [gguf] },
+/** The newest published folder of this checkout. */
+async function lastPublished(): Promise<string> {
+  const runs = join(packageRoot(), '.espalier/runs');
+  const names = existsSync(runs) ? await readdir(runs) : [];
+  const found: { readonly folder: string; readonly writtenMs: number }[] = [];
+  for (const name of names) {
+    const folder = join(runs, name, 'artifacts');
+    if (existsSync(join(folder, 'espalier.json'))) found.push({ folder, writtenMs: (await stat(folder)).mtimeMs });
+  }
+  const newest = found.sort((left, right) => right.writtenMs - left.writtenMs)[0];
+  if (!newest) throw new Error(`no published adapter in ${runs}. Run: npm run quickstart, or name a folder`);
+  return newest.folder;
+}
+
+const openBase = (source: string): Promise<Base> =>
+  resolveBase(
+    { sources: [source] },
     {
       cacheDirectory: cache,
       hub: hubSettings(process.env),
-      openStore: (url) => openStore(url),
-      python: null,
-      workingFolder: '.',
+      openStore: (url) => openStore(url, {}, { clock: systemClock }),
+      python: 'python3',
+      workingFolder: process.cwd(),
       clock: systemClock,
       log: silentLogger,
     },
   );
-  const adapter = anAdapter(base.spec, { rank: 8, alpha: 4 });
-  await exportArtifacts({ folder, base, adapter, initial: untrained(adapter), merged: true, record: aRecord() });
-  return base.directory;
+
+/** The GGUF file that a base came from, for llama.cpp; undefined when it came from elsewhere. */
+async function ggufOf({ source }: Base): Promise<string | undefined> {
+  if (!source.endsWith('.gguf')) return undefined;
+  if (!source.startsWith('pypi://')) return resolve(source);
+  const wheels = join(cache, 'wheels');
+  const files = await readdir(wheels, { recursive: true });
+  const file = files.find((candidate) => candidate.endsWith(source.slice(source.lastIndexOf('/') + 1)));
+  if (file === undefined) throw new Error(`${source} is not in ${wheels}. Run: npm run quickstart, which fetches it`);
+  return join(wheels, file);
 }
 
-function run(command: string, args: readonly string[], root: string): Promise<void> {
-  return new Promise((done, failed) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-    child.on('error', failed);
-    child.on('exit', (code) => (code === 0 ? done() : failed(new Error(`${args[1]} ended with ${code}`))));
-  });
-}
-
-await main();
+await main(process.argv[2]);
