@@ -23,8 +23,8 @@ export interface CheckpointerOptions {
   readonly onSaved: (step: number) => void;
 }
 
-/** How long one waits for the others' parts of a checkpoint before one writes them too. */
-const partsPatienceMs = 2000;
+/** How long at least one waits for the others' parts of a checkpoint before one writes them too. */
+const leastPatienceMs = 1000;
 const partsPollMs = 100;
 
 /** Takes checkpoints beside the training: members share the shards, the first of them collects what is old. */
@@ -63,8 +63,10 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
   /** Own parts; then those of members that did not write theirs, for they may be dead. */
   const saveTogether = async (owned: readonly number[]): Promise<void> => {
     const key = manifestKey(recipeHash, state.scalars.step);
+    const startedAtMs = clock.monotonic();
     if (await save(owned)) return;
-    for (const untilMs = clock.monotonic() + partsPatienceMs; clock.monotonic() < untilMs; ) {
+    const patienceMs = Math.max(leastPatienceMs, 2 * (clock.monotonic() - startedAtMs));
+    for (const untilMs = clock.monotonic() + patienceMs; clock.monotonic() < untilMs; ) {
       await clock.sleep(partsPollMs, signal);
       if (await store.stat(key, { signal })) return;
     }

@@ -1,5 +1,6 @@
 import type { Command } from '../command.js';
 import { cacheLs, cacheRm } from './cache.js';
+import { gc } from './gc.js';
 import { generate } from './generate.js';
 import { list } from './list.js';
 import { logits } from './logits.js';
@@ -25,4 +26,5 @@ export const commands: readonly Command[] = [
   logs,
   cacheLs,
   cacheRm,
+  gc,
 ];

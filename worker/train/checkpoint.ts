@@ -114,7 +114,12 @@ const fewestKept = 2;
  */
 export async function collectCheckpoints(
   store: Store,
-  { recipeHash, keepLast, signal }: { recipeHash: string; keepLast: number; signal: AbortSignal },
+  {
+    recipeHash,
+    keepLast,
+    dryRun = false,
+    signal,
+  }: { recipeHash: string; keepLast: number; dryRun?: boolean; signal: AbortSignal },
 ): Promise<readonly number[]> {
   const complete = await completeSteps(store, recipeHash, signal);
   const kept = new Set(complete.slice(0, Math.max(keepLast, fewestKept)));
@@ -122,7 +127,9 @@ export async function collectCheckpoints(
   const stale: CheckpointKey[] = [];
   for await (const found of keysOf(store, `${recipeHash}/`, signal))
     if (found.step < newest && !kept.has(found.step)) stale.push(found);
+  const steps = [...new Set(stale.map(({ step }) => step))];
+  if (dryRun) return steps;
   for (const { key, part } of stale) if (part === undefined) await store.remove(key);
   for (const { key, part } of stale) if (part !== undefined) await store.remove(key);
-  return [...new Set(stale.map(({ step }) => step))];
+  return steps;
 }
