@@ -83,7 +83,7 @@ export class ControlPlane {
         `--tls-private-key-file=${file('apiserver.key')}`,
         `--client-ca-file=${file('ca.crt')}`,
         '--service-account-issuer=https://kubernetes.default.svc',
-        `--service-account-key-file=${file('service-accounts.key')}`,
+        `--service-account-key-file=${file('service-accounts.pub')}`,
         `--service-account-signing-key-file=${file('service-accounts.key')}`,
         '--service-cluster-ip-range=10.96.0.0/16',
         '--authorization-mode=Node,RBAC',
@@ -148,6 +148,8 @@ export class ControlPlane {
   async #ready(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
+      const dead = this.#children.find(({ exitCode }) => (exitCode ?? 0) !== 0);
+      if (dead) throw new Error(`ended at start: ${dead.spawnargs.slice(0, 2).join(' ')}, see ${this.#folder}`);
       const found = await this.client.raw('/version', {}, signal).then(
         () => this.client.raw('/api/v1/namespaces/default', {}, signal),
         () => undefined,

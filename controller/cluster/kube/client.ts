@@ -4,6 +4,7 @@ import { type Http, type HttpAnswer, type HttpRequest, textOf } from './http.js'
 import { pathOf, type Resource } from './resources.js';
 
 export interface Reference {
+  readonly subresource?: string;
   readonly namespace: string;
   readonly name: string;
 }
