@@ -51,7 +51,7 @@ test('two nodes are Ready, and pods on both reach each other, names, and the API
     const https = await import('node:https');
     const headers = { authorization: 'Bearer ' + fs.readFileSync(folder + 'token', 'utf8') };
     const status = await new Promise((done, failed) =>
-      https.get('https://kubernetes.default.svc/version', { ca: fs.readFileSync(folder + 'ca.crt'), headers }, (r) => done(r.statusCode)).on('error', failed));
+      https.get('https://kubernetes.default.svc/version', { ca: fs.readFileSync(folder + 'ca.crt'), headers }, (r) => done(r.resume().statusCode)).on('error', failed));
     console.log(JSON.stringify({ seen: [...seen].sort(), status }));`;
   const said = await cluster.kubectl([
     ...['-n', namespace, 'exec', 'server-node-1', '--', 'node', '--input-type=module', '-e', ask],
