@@ -1,6 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
+import { KubeConfig } from '@kubernetes/client-node';
 import { EspalierError } from '../../../api/errors.js';
 import type { Clock } from '../../../common/clock.js';
 
@@ -112,3 +112,10 @@ export const textOf = (error: unknown): string =>
   error instanceof Error
     ? ([error.message, (error as NodeJS.ErrnoException).code].find(Boolean) ?? error.name)
     : String(error);
+
+/** Inside a pod its service account, elsewhere KUBECONFIG or ~/.kube/config. */
+export function kubeConfigOfEnvironment(): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  return config;
+}
