@@ -229,7 +229,7 @@ test('a worker that ends with bad input ends the job at once; one that left on p
     retry: false,
   });
   const failed = await scene.state('input', 'Failed', 'BaseChanged');
-  assert.equal(failed.status?.workers?.deaths, 0);
+  assert.equal(failed.status?.workers?.deaths, 1);
 });
 
 test('waits are told within seconds: quota, scheduling, images, volumes', async () => {

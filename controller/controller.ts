@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import type { WorkerEvent } from '../proto/generated/espalier/v1/WorkerEvent.js';
@@ -46,6 +47,8 @@ const keyOf = (text: string): JobKey => {
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
   const { client, namespaces, settings, masterKey, transport, tls, clock, log, random } = options;
   const { onWorkerEvent = () => {}, onJob = () => {}, onReconciled = () => {}, onSynced = () => {} } = options;
+  // Every watch, link and timer listens to this one.
+  setMaxListeners(0, signal);
   const queue = createWorkQueue({ clock, random, concurrency });
   const onChange = (key: JobKey) => queue.add(textOf(key));
   const trainings = new Trainings({

@@ -35,7 +35,7 @@ export interface World {
 export type Verdict =
   | { readonly outcome: 'ready'; readonly recipe: RecipeReference }
   | { readonly outcome: 'published'; readonly url: string; readonly adapterSha256: string }
-  | { readonly outcome: 'left'; readonly step: number }
+  | { readonly outcome: 'left' }
   | {
       readonly outcome: 'failed';
       readonly name: string;

@@ -102,7 +102,8 @@ export class ControlPlane {
       folder,
       children,
       restartApi: async () => {
-        apiServer.kill('SIGTERM');
+        // As a machine dies: a graceful end would wait for its watchers.
+        apiServer.kill('SIGKILL');
         await once(apiServer, 'exit');
         apiServer = startApi();
       },

@@ -29,6 +29,9 @@ export interface PreparedJob {
 
 const files = { recipe: 'recipe.json', tokens: 'tokens.bin', record: 'job.json' } as const;
 
+/** In the order of writing: who finds the last finds all. */
+export const preparedFiles: readonly string[] = [files.tokens, files.record, files.recipe];
+
 /** Writes the folder; `recipe.json` comes last, so a folder that has it is whole. */
 export async function writePrepared(folder: string, compiled: CompiledRecipe, record: JobRecord): Promise<void> {
   await writeFileAtomically(join(folder, files.tokens), compiled.tokens);

@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fail } from '../../api/errors.js';
+import type { FineTuneJob } from '../../api/fineTuneJob.js';
+import { checkJob } from '../../api/parse/parseJob.js';
+import type { SecretOf } from '../preflight/places.js';
+
+/** Where the controller mounts things (controller/resources/podParts.ts has the other end). */
+export const paths = {
+  job: '/etc/espalier/job/job.json',
+  recipe: '/etc/espalier/recipe/recipe.json',
+  token: '/etc/espalier/token/token',
+  secrets: '/etc/espalier/secrets',
+  cache: '/var/cache/espalier',
+  work: '/var/lib/espalier',
+  lastWords: '/dev/termination-log',
+} as const;
+export type Paths = { readonly [Name in keyof typeof paths]: string };
+
+export const readJob = ({ job }: Pick<Paths, 'job'>): FineTuneJob =>
+  checkJob(JSON.parse(readFileSync(job, 'utf8')), { file: 'the job' });
+
+export interface RecipeReference {
+  readonly recipeHash: string;
+  readonly preparedUrl: string;
+}
+
+export function readRecipeReference({ recipe }: Pick<Paths, 'recipe'>): RecipeReference {
+  const { recipeHash, preparedUrl } = JSON.parse(readFileSync(recipe, 'utf8')) as Partial<RecipeReference>;
+  if (!recipeHash || !preparedUrl) return fail('Internal', { what: `${recipe} names no recipe` });
+  return { recipeHash, preparedUrl };
+}
+
+/** One file per key, as Kubernetes mounts a Secret. */
+export const mountedSecrets =
+  ({ secrets }: Pick<Paths, 'secrets'>): SecretOf =>
+  (name) => {
+    const folder = join(secrets, name);
+    const keys = readdirSync(folder).filter((key) => !key.startsWith('..'));
+    return Object.fromEntries(keys.map((key) => [key, readFileSync(join(folder, key), 'utf8').trim()]));
+  };
