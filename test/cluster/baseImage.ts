@@ -18,8 +18,8 @@ export interface BaseImages {
 const runtimePrograms = ['sh', 'env', 'cat', 'ls', 'sleep', 'id'];
 const buildPrograms = ['cp', 'mv', 'rm', 'mkdir', 'chmod', 'ln', 'uname', 'dirname', 'basename'];
 
-/** Libraries that glibc opens by name when it resolves hosts and users. */
-const nameServices = ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2'];
+/** Parts of glibc that node does not link: opened by name to resolve hosts and users, or linked by native modules. */
+const moreOfGlibc = ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2', 'librt.so.1'];
 
 export async function ensureBaseImages(images: string, report: Report): Promise<BaseImages> {
   const node = await realpath(process.execPath);
@@ -102,7 +102,7 @@ async function copyLibraries(root: string, programs: readonly string[]): Promise
       if (path !== `${program}:`) wanted.add(path);
   }
   const folder = [...wanted].find((path) => path.includes('/libc.so'));
-  for (const name of nameServices) if (folder) wanted.add(join(dirname(folder), name));
+  for (const name of moreOfGlibc) if (folder) wanted.add(join(dirname(folder), name));
   for (const path of wanted) {
     if (!existsSync(path) || !(await stat(path)).isFile()) continue;
     await mkdir(join(root, dirname(path)), { recursive: true });
@@ -114,7 +114,7 @@ async function copyLibraries(root: string, programs: readonly string[]): Promise
 async function sha12(file: string): Promise<string> {
   const hash = createHash('sha256')
     .update(dockerfileText)
-    .update(JSON.stringify([runtimePrograms, buildPrograms]));
+    .update(JSON.stringify([runtimePrograms, buildPrograms, moreOfGlibc]));
   for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   hash.update(await readFile('/etc/os-release').catch(() => ''));
   return hash.digest('hex').slice(0, 12);
