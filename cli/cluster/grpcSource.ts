@@ -4,7 +4,7 @@ import type { Clock } from '../../common/clock.js';
 import type { JobMessage } from '../../controller/query/jobs.js';
 import { connect } from '../../proto/call.js';
 import { loadProtos } from '../../proto/load.js';
-import type { JobSource, SourceChange } from './source.js';
+import type { JobSource, SourceChange } from './jobSource.js';
 
 export interface GrpcSourceOptions {
   readonly address: string;

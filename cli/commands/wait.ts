@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { fail } from '../../api/errors.js';
 import type { JobKey, JobMessage } from '../../controller/query/jobs.js';
+import type { JobSource } from '../cluster/jobSource.js';
 import { finishedStates, hopelessStates, stateEvent } from '../cluster/present.js';
-import { type JobSource, namespaceOf, openSource, sourceArguments } from '../cluster/source.js';
+import { namespaceOf, openSource, sourceArguments } from '../cluster/source.js';
 import { defineCommand, flag, positional } from '../command.js';
 import type { Deps } from '../deps.js';
 import type { CliEvent } from '../events.js';
