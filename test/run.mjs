@@ -1,5 +1,5 @@
 // Finds compiled tests and hands them to Node's own runner. Node 20's `--test` takes no globs, so the list is made here.
-// Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|all] [PATH_PART...]
+// Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|cluster|all] [PATH_PART...]
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,12 +14,19 @@ const { values, positionals } = parseArgs({
   },
 });
 // Unit tests lie beside the code and end in .test.js; those that need real servers, a base or long runs end in
-// .integration.test.js or .e2e.test.js.
+// .integration.test.js or .e2e.test.js. Those that take the machine's one test cluster up and down end in .cluster.test.js:
+// they run one after the other, and only when asked for (`npm run test:cluster`).
 const kindOf = (file) =>
-  file.endsWith('.e2e.test.js') ? 'e2e' : file.endsWith('.integration.test.js') ? 'integration' : 'unit';
+  file.endsWith('.cluster.test.js')
+    ? 'cluster'
+    : file.endsWith('.e2e.test.js')
+      ? 'e2e'
+      : file.endsWith('.integration.test.js')
+        ? 'integration'
+        : 'unit';
 const files = readdirSync(values.dir, { recursive: true })
   .filter((file) => file.endsWith('.test.js'))
-  .filter((file) => values.kind === 'all' || kindOf(file) === values.kind)
+  .filter((file) => values.kind === kindOf(file) || (values.kind === 'all' && kindOf(file) !== 'cluster'))
   .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
   .sort()
   .map((file) => join(values.dir, file));
@@ -31,7 +38,7 @@ const args = [
   '--enable-source-maps',
   '--test',
   '--test-reporter=spec',
-  `--test-concurrency=${values.concurrency}`,
+  `--test-concurrency=${values.kind === 'cluster' ? '1' : values.concurrency}`,
   ...files,
 ];
 const child = spawn(process.execPath, args, { stdio: 'inherit' });

@@ -78,9 +78,14 @@ export async function killNode(paths: Paths, node: NodePlan): Promise<void> {
 /** Removes pods and containers from the image store before it is closed, so that the next start finds only images. */
 export async function emptyNode(paths: Paths, node: NodePlan): Promise<void> {
   await stopInNode(paths, node, 'kubelet', 0);
+  // containerd removes some of them itself while we do: what counts is that none is left.
   const script = `
-    for task in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tasks rm -f "$task"; done
-    for container in $(ctr -n k8s.io containers ls -q); do ctr -n k8s.io containers rm "$container"; done`;
+    for round in 1 2 3 4 5; do
+      for task in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tasks rm -f "$task" || true; done
+      for container in $(ctr -n k8s.io containers ls -q); do ctr -n k8s.io containers rm "$container" || true; done
+      [ -z "$(ctr -n k8s.io containers ls -q)" ] && exit 0
+    done
+    exit 1`;
   await runInNode(paths, node, ['sh', '-c', script]);
 }
 
