@@ -1,9 +1,9 @@
-import { acceptance, advance } from '../../elastic/advance.js';
+import { acceptance, advance, advanceAll } from '../../elastic/advance.js';
 import { describeEffect, describeEvent } from '../../elastic/describe.js';
 import type { Effect } from '../../elastic/effect.js';
 import { type ExchangeEvent, type Outcome, type PieceKey, pieceName } from '../../elastic/event.js';
 import { type MembershipChange, nextView } from '../../elastic/membership.js';
-import { defaultTiming, type Leaf, type Rules } from '../../elastic/rules.js';
+import { defaultTiming, type Leaf, type Rules, type Timing } from '../../elastic/rules.js';
 import { type ExchangeState, initialState, piecesOf } from '../../elastic/state.js';
 import { leafNode } from '../../elastic/tree.js';
 import type { View } from '../../elastic/view.js';
@@ -22,6 +22,13 @@ export interface WorldOptions {
   readonly latencyMs?: number;
   readonly leafMs?: number;
   readonly engines?: number;
+  /** Events are taken together, once in so many milliseconds: coarser, and possible with hundreds of workers. */
+  readonly quantumMs?: number;
+  /** The network: size of a piece and of the state on the wire, and what one worker can send. */
+  readonly wire?: { readonly pieceBytes: number; readonly stateBytes: number; readonly bytesPerMs: number };
+  /** Each worker's clock is off by up to so much, and goes up to so much too fast or too slow. */
+  readonly skew?: { readonly offsetMs: number; readonly drift: number };
+  readonly timing?: Partial<Timing>;
   /** Called for every event and effect that a transcript should show. */
   readonly trace?: (line: string) => void;
 }
@@ -38,6 +45,11 @@ export interface SimulatedWorker {
   computed: number;
   bytesSent: number;
   readonly link: Map<string, boolean>;
+  /** What its clock shows at a time of the world. */
+  readonly clock: (nowMs: number) => number;
+  /** Until when what it has sent so far keeps its network busy. */
+  sendingUntilMs: number;
+  stepAtMs: number[];
 }
 
 export class World {
@@ -63,11 +75,11 @@ export class World {
     this.#options = options;
     this.#length = options.shardLength ?? 3;
     const { steps, shards, leavesOf } = options;
-    this.rules = { steps, shards, leavesOf, timing: defaultTiming };
+    this.rules = { steps, shards, leavesOf, timing: { ...defaultTiming, ...options.timing } };
     this.twin = twinOf(this.rules, this.#length * shards);
     for (let i = 0; i < options.workers; i++) this.#birth();
     this.#change({ kind: 'formed', members: [...this.workers.keys()].map((id) => ({ id, address: id })) });
-    this.#every(50, () => this.#tick());
+    this.#every(options.quantumMs ?? 50, () => this.#tick());
   }
 
   /** A new process that knows only the recipe. */
@@ -137,11 +149,11 @@ export class World {
 
   emit(worker: SimulatedWorker, event: ExchangeEvent): void {
     if (worker.life === 'crashed' || worker.life === 'ended') return;
-    if (worker.life === 'paused') {
+    if (worker.life === 'paused' || (this.#options.quantumMs && event.kind !== 'tick')) {
       worker.inbox.push(event);
       return;
     }
-    for (const step of [{ kind: 'tick', nowMs: this.nowMs } as const, event]) {
+    for (const step of [{ kind: 'tick', nowMs: worker.clock(this.nowMs) } as const, event]) {
       const { state, effects } = advance(worker.state, step);
       const line = describeEvent(worker.state, step);
       if (state.stalled && !worker.state.stalled) this.stalls++;
@@ -156,9 +168,12 @@ export class World {
   }
 
   #birth(): SimulatedWorker {
-    const id = String.fromCharCode(97 + this.#born++);
+    const id = nameOf(this.#born++);
     const { rules } = this;
-    const state = initialState({ rules, self: id, parallel: this.#options.engines ?? 1, step: 0, nowMs: this.nowMs });
+    const { skew, engines = 1, random } = this.#options;
+    const [offsetMs, drift] = skew ? [skew.offsetMs * random(), skew.drift * (2 * random() - 1)] : [0, 0];
+    const clock = (nowMs: number) => offsetMs + nowMs * (1 + drift);
+    const state = initialState({ rules, self: id, parallel: engines, step: 0, nowMs: clock(this.nowMs) });
     const worker: SimulatedWorker = {
       id,
       state,
@@ -170,6 +185,9 @@ export class World {
       computed: 0,
       bytesSent: 0,
       link: new Map(),
+      clock,
+      sendingUntilMs: 0,
+      stepAtMs: [],
     };
     this.workers.set(id, worker);
     this.emit(worker, { kind: 'target', untilStep: rules.steps });
@@ -189,8 +207,18 @@ export class World {
   #tick(): void {
     for (const worker of this.workers.values()) {
       for (const { id } of worker.state.view?.members ?? []) this.#checkLink(worker, id);
-      this.emit(worker, { kind: 'tick', nowMs: this.nowMs });
+      if (this.#options.quantumMs) this.#takeTogether(worker);
+      else this.emit(worker, { kind: 'tick', nowMs: worker.clock(this.nowMs) });
     }
+  }
+
+  #takeTogether(worker: SimulatedWorker): void {
+    if (worker.life !== 'running') return;
+    const tick = { kind: 'tick', nowMs: worker.clock(this.nowMs) } as const;
+    const { state, effects } = advanceAll(worker.state, [tick, ...worker.inbox.splice(0)]);
+    if (state.stalled && !worker.state.stalled) this.stalls++;
+    worker.state = state;
+    for (const effect of effects) this.#perform(worker, effect);
   }
 
   /** Connections break when a process is gone or the way to it is cut, and are made again. */
@@ -209,6 +237,14 @@ export class World {
 
   #delay(): number {
     return (this.#options.latencyMs ?? 1) + this.#options.random() * this.jitterMs;
+  }
+
+  /** Bytes leave one after the other. */
+  #wireMs(worker: SimulatedWorker, sizeBytes: number): number {
+    const { wire } = this.#options;
+    if (wire === undefined) return 0;
+    worker.sendingUntilMs = Math.max(worker.sendingUntilMs, this.nowMs) + sizeBytes / wire.bytesPerMs;
+    return worker.sendingUntilMs - this.nowMs;
   }
 
   #lost(from: string, to: string): boolean {
@@ -309,10 +345,11 @@ export class World {
   #send(worker: SimulatedWorker, to: string, key: PieceKey) {
     const bytes = worker.cache.get(pieceName(key));
     if (bytes === undefined) return this.#problem(worker, `send without bytes ${pieceName(key)}`);
-    worker.bytesSent += bytes.byteLength;
+    const sizeBytes = this.#options.wire?.pieceBytes ?? bytes.byteLength;
+    worker.bytesSent += sizeBytes;
     const answer = (outcome: Outcome) => this.emit(worker, { kind: 'sent', to, key, outcome });
     if (this.#lost(worker.id, to)) return this.after(300, () => answer('failed'));
-    this.after(this.#delay(), () => {
+    this.after(this.#delay() + this.#wireMs(worker, sizeBytes), () => {
       const peer = this.workers.get(to)!;
       if (peer.life === 'paused') return this.after(3000, () => answer('failed'));
       if (peer.life !== 'running') return this.after(300, () => answer('failed'));
@@ -354,7 +391,8 @@ export class World {
       const source = this.workers.get(from)!;
       if (source.life !== 'running' || source.state.activity.kind === 'applying') return this.after(100, failed);
       const [weights, { step }] = [source.weights.slice(), source.state];
-      this.after(250 + this.#delay(), () => {
+      const wireMs = this.#options.wire ? this.#wireMs(source, this.#options.wire.stateBytes) : 250;
+      this.after(wireMs + this.#delay(), () => {
         if (this.#lost(from, worker.id)) return this.after(100, failed);
         this.#whenRunning(worker, () => {
           if (step > worker.state.step) worker.weights = weights;
@@ -376,6 +414,7 @@ export class World {
     this.after(3, () =>
       this.#whenRunning(worker, () => {
         worker.weights = stepped(worker.weights, reduced);
+        worker.stepAtMs[step] = this.nowMs;
         this.emit(worker, { kind: 'applied', step });
       }),
     );
@@ -385,6 +424,10 @@ export class World {
     this.problems.push(`${this.nowMs.toFixed(0)} ms, ${worker.id} at step ${worker.state.step}: ${what}`);
   }
 }
+
+/** a, b, ... z, ba, bb: the twin test and its transcripts have few workers and short names. */
+const nameOf = (place: number): string =>
+  (place < 26 ? '' : nameOf(Math.floor(place / 26))) + String.fromCharCode(97 + (place % 26));
 
 export const hashOf = (values: Float32Array): string =>
   Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('hex');
