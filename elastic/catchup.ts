@@ -1,6 +1,15 @@
 import { type PieceKey, pieceName } from './event.js';
 import { isReduced } from './pieces.js';
-import { changePeer, type ExchangeState, isAlive, isJoined, isReachable, piecesOf, type Turn } from './state.js';
+import {
+  changePeer,
+  type ExchangeState,
+  isAlive,
+  isJoined,
+  isReachable,
+  type Peer,
+  piecesOf,
+  type Turn,
+} from './state.js';
 
 /** The highest step that a reachable member is known to have reached. */
 export function frontier(state: ExchangeState): number {
@@ -40,6 +49,9 @@ function fetchState(turn: Turn): void {
 function fetchReduced(turn: Turn): void {
   const { state } = turn;
   if (state.step >= state.rules.steps) return;
+  // Mostly nobody has anything: then there is nothing to look for, shard by shard.
+  const has = ({ status }: Peer) => status !== undefined && (status.step > state.step || status.reduced.length > 0);
+  if (![...state.peers.values()].some(has)) return;
   const pieces = piecesOf(state, state.step);
   for (let shard = 0; shard < state.rules.shards; shard++) {
     const key: PieceKey = { step: state.step, shard, node: pieces.tree.root };

@@ -60,7 +60,7 @@ export interface Simulated {
 }
 
 /** Taken together this often: small beside a leaf. */
-const quantumMs = 100;
+const quantumMs = 200;
 const mostMs = 24 * 3_600_000;
 
 export function simulate(scenario: Scenario): Simulated {
@@ -82,6 +82,8 @@ export function simulate(scenario: Scenario): Simulated {
       stateBytes: 3 * adapterBytes,
       bytesPerMs: scenario.bytesPerMs,
     },
+    // Statuses of hundreds of workers are heard once a second; whatever changes work is told at once all the same.
+    timing: { heartbeatMs: 1000 },
     skew: { offsetMs: scenario.clockOffsetMs, drift: scenario.clockDrift },
   });
   world.lossRate = scenario.loss;
