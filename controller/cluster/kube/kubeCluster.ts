@@ -54,6 +54,7 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
       log,
       random,
       ...(resync && { resyncMs }),
+      groupOf: (object) => groupName(parentKey(object)),
       onChange: (object) => {
         const key = keyOf(object);
         if (key) onChange(key);
@@ -78,10 +79,7 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
   const observe: Cluster['observe'] = async (key, signal) => {
     const job = fineTuneJobs.get(key.namespace, key.name);
     if (!job) return undefined;
-    const mine = <T extends KubernetesObject>(mirror: Mirror<T>): T[] =>
-      [...mirror.all()].filter(
-        ({ metadata }) => metadata?.namespace === key.namespace && metadata?.labels?.[labels.job] === key.name,
-      );
+    const mine = <T extends KubernetesObject>(mirror: Mirror<T>) => mirror.group(groupName(key));
     const jobs = await withCurrent(client, job, mine(mirrors.jobs), signal);
     const newest = jobs.toSorted((a, b) => attemptOf(a) - attemptOf(b)).at(-1);
     const isQueued = newest?.spec?.suspend && newest.metadata?.labels?.[queueLabel];
@@ -126,6 +124,12 @@ const ownKey = ({ metadata }: KubernetesObject): JobKey => ({
   namespace: metadata?.namespace ?? '',
   name: metadata?.name ?? '',
 });
+
+function groupName(key: JobKey): string;
+function groupName(key: JobKey | undefined): string | undefined;
+function groupName(key: JobKey | undefined): string | undefined {
+  return key && `${key.namespace}/${key.name}`;
+}
 
 function parentKey({ metadata }: KubernetesObject): JobKey | undefined {
   const name = metadata?.labels?.[labels.job];

@@ -26,6 +26,7 @@ async function watching(api: HostileApi, { pageSize = 2, clock = systemClock } =
     log: silentLogger,
     random: () => 0.5,
     pageSize,
+    groupOf: ({ data }) => data?.value,
     onChange: (object) => {
       told.push(`${object.metadata?.name}=${object.data?.value ?? ''}`);
       wake();
@@ -65,6 +66,8 @@ test('a list comes in pages, and what changes afterwards comes by the watch', as
   api.put('f', { value: '1' });
   await watch.until(() => watch.reflector.get('ns', 'f') !== undefined);
   assert.deepEqual(watch.state(), { a: '2', c: '1', d: '1', e: '1', f: '1' });
+  const group = (name: string) => watch.reflector.group(name).map(({ metadata }) => metadata?.name);
+  assert.deepEqual([group('1'), group('2'), group('3')], [['c', 'd', 'e', 'f'], ['a'], []]);
   assert.equal(api.requests.find(({ verb }) => verb === 'watch')?.query.get('allowWatchBookmarks'), 'true');
 });
 

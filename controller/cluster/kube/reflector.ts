@@ -18,6 +18,8 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   readonly onChange: (object: T) => void;
   /** What is kept of an object; defaults to all but managedFields. */
   readonly keep?: (object: T) => T;
+  /** Finds objects that belong together without a look at all of them. */
+  readonly groupOf?: (object: T) => string | undefined;
   readonly pageSize?: number;
   /** Every object is told again this often. */
   readonly resyncMs?: number;
@@ -27,6 +29,8 @@ export interface ReflectorOptions<T extends KubernetesObject> {
 export interface Mirror<T> {
   get(namespace: string, name: string): T | undefined;
   all(): IterableIterator<T>;
+  /** Those that `groupOf` puts there. */
+  group(name: string): readonly T[];
   readonly size: number;
 }
 
@@ -52,6 +56,7 @@ export function createReflector<T extends KubernetesObject>(options: ReflectorOp
 class ListWatch<T extends KubernetesObject> implements Reflector<T> {
   readonly #options: ReflectorOptions<T>;
   #objects = new Map<string, T>();
+  readonly #groups = new Map<string, Map<string, T>>();
   #resourceVersion = '';
   #failures = 0;
   #heardAtMs: number;
@@ -70,6 +75,9 @@ class ListWatch<T extends KubernetesObject> implements Reflector<T> {
   }
   all(): IterableIterator<T> {
     return this.#objects.values();
+  }
+  group(name: string): readonly T[] {
+    return [...(this.#groups.get(name)?.values() ?? [])];
   }
   get size(): number {
     return this.#objects.size;
@@ -119,6 +127,8 @@ class ListWatch<T extends KubernetesObject> implements Reflector<T> {
   #replaceAll(found: Map<string, T>): void {
     const before = this.#objects;
     this.#objects = found;
+    this.#groups.clear();
+    for (const object of found.values()) this.#index(object);
     for (const [key, object] of found) if (versionOf(before.get(key)) !== versionOf(object)) this.#tell(object);
     for (const [key, object] of before) if (!found.has(key)) this.#tell(object);
   }
@@ -165,12 +175,32 @@ class ListWatch<T extends KubernetesObject> implements Reflector<T> {
     const key = keyOf(object);
     if (versionOf(this.#objects.get(key)) === versionOf(object)) return;
     const kept = this.#kept(object);
+    this.#unindex(this.#objects.get(key));
     this.#objects.set(key, kept);
+    this.#index(kept);
     this.#tell(kept);
   }
 
   #drop(object: T): void {
-    if (this.#objects.delete(keyOf(object))) this.#tell(object);
+    const key = keyOf(object);
+    this.#unindex(this.#objects.get(key));
+    if (this.#objects.delete(key)) this.#tell(object);
+  }
+
+  #index(object: T): void {
+    const name = this.#options.groupOf?.(object);
+    if (name === undefined) return;
+    const group = this.#groups.get(name) ?? new Map<string, T>();
+    group.set(keyOf(object), object);
+    this.#groups.set(name, group);
+  }
+
+  #unindex(object: T | undefined): void {
+    const name = object && this.#options.groupOf?.(object);
+    const group = name === undefined ? undefined : this.#groups.get(name);
+    if (!object || !group || name === undefined) return;
+    group.delete(keyOf(object));
+    if (group.size === 0) this.#groups.delete(name);
   }
 
   #heard(resourceVersion: string): void {
