@@ -1,59 +1,28 @@
-import { acceptance, advance, advanceAll } from '../../elastic/advance.js';
-import { describeEffect, describeEvent } from '../../elastic/describe.js';
+import { acceptance, advanceAll } from '../../elastic/advance.js';
 import type { Effect } from '../../elastic/effect.js';
 import { type ExchangeEvent, type Outcome, type PieceKey, pieceName } from '../../elastic/event.js';
 import { type MembershipChange, nextView } from '../../elastic/membership.js';
-import { defaultTiming, type Leaf, type Rules, type Timing } from '../../elastic/rules.js';
-import { type ExchangeState, initialState, piecesOf } from '../../elastic/state.js';
+import { defaultTiming, type Rules } from '../../elastic/rules.js';
+import { initialState } from '../../elastic/state.js';
 import { leafNode } from '../../elastic/tree.js';
 import type { View } from '../../elastic/view.js';
+import { EventQueue } from './eventQueue.js';
+import { restoreFrom } from './restoreFrom.js';
+import {
+  aWorker,
+  changeCache,
+  hashOf,
+  nameOf,
+  type SimulatedWorker,
+  skewedClock,
+  takeOne,
+  wireMs,
+} from './simulatedWorker.js';
 import { gradientOf, stepped, twinOf } from './twin.js';
+import type { WorldOptions } from './worldOptions.js';
 
 /** A training in one thread and simulated time: any number of workers, one oracle, a network with faults. */
-export interface WorldOptions {
-  readonly workers: number;
-  readonly steps: number;
-  readonly shards: number;
-  readonly leavesOf: (step: number) => readonly Leaf[];
-  /** Floats per shard. */
-  readonly shardLength?: number;
-  /** Uniform in [0, 1): delays, loss. */
-  readonly random: () => number;
-  readonly latencyMs?: number;
-  readonly leafMs?: number;
-  readonly engines?: number;
-  /** Events are taken together, once in so many milliseconds: coarser, and possible with hundreds of workers. */
-  readonly quantumMs?: number;
-  /** The network: size of a piece and of the state on the wire, and what one worker can send. */
-  readonly wire?: { readonly pieceBytes: number; readonly stateBytes: number; readonly bytesPerMs: number };
-  /** Each worker's clock is off by up to so much, and goes up to so much too fast or too slow. */
-  readonly skew?: { readonly offsetMs: number; readonly drift: number };
-  readonly timing?: Partial<Timing>;
-  /** Called for every event and effect that a transcript should show. */
-  readonly trace?: (line: string) => void;
-}
-
-export interface SimulatedWorker {
-  readonly id: string;
-  state: ExchangeState;
-  weights: Float32Array;
-  readonly cache: Map<string, Float32Array>;
-  life: 'running' | 'paused' | 'crashed' | 'ended';
-  /** Events that came while paused. */
-  readonly inbox: ExchangeEvent[];
-  slowness: number;
-  computed: number;
-  bytesSent: number;
-  readonly link: Map<string, boolean>;
-  /** What its clock shows at a time of the world. */
-  readonly clock: (nowMs: number) => number;
-  /** Until when what it has sent so far keeps its network busy. */
-  sendingUntilMs: number;
-  stepAtMs: number[];
-}
-
 export class World {
-  nowMs = 0;
   readonly workers = new Map<string, SimulatedWorker>();
   readonly blocked = new Set<string>();
   readonly problems: string[] = [];
@@ -68,7 +37,7 @@ export class World {
   view: View = { number: 0, members: [] };
   readonly #options: WorldOptions;
   readonly #length: number;
-  #queue: { atMs: number; run: () => void }[] = [];
+  readonly #queue = new EventQueue();
   #born = 0;
 
   constructor(options: WorldOptions) {
@@ -79,7 +48,11 @@ export class World {
     this.twin = twinOf(this.rules, this.#length * shards);
     for (let i = 0; i < options.workers; i++) this.#birth();
     this.#change({ kind: 'formed', members: [...this.workers.keys()].map((id) => ({ id, address: id })) });
-    this.#every(options.quantumMs ?? 50, () => this.#tick());
+    this.#queue.every(options.quantumMs ?? 50, () => this.#tick());
+  }
+
+  get nowMs(): number {
+    return this.#queue.nowMs;
   }
 
   /** A new process that knows only the recipe. */
@@ -121,29 +94,19 @@ export class World {
     this.view = view;
     for (const { id } of view.members) {
       const worker = this.workers.get(id)!;
-      this.after(this.#delay() * 3, () => this.emit(worker, { kind: 'view', view }));
+      this.after(this.delay() * 3, () => this.emit(worker, { kind: 'view', view }));
     }
   }
 
   after(delayMs: number, run: () => void): void {
-    const atMs = this.nowMs + delayMs;
-    // Latest first; of equal times the one asked for first comes out first.
-    let [from, to] = [0, this.#queue.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if (this.#queue[middle]!.atMs > atMs) from = middle + 1;
-      else to = middle;
-    }
-    this.#queue.splice(from, 0, { atMs, run });
+    this.#queue.after(delayMs, run);
   }
 
   /** Runs until every live worker has ended, or until `untilMs`. */
   run(untilMs: number): void {
     while (this.nowMs < untilMs && this.problems.length === 0) {
       if ([...this.workers.values()].every(({ life }) => life === 'ended' || life === 'crashed')) return;
-      const next = this.#queue.pop()!;
-      this.nowMs = next.atMs;
-      next.run();
+      this.#queue.runNext();
     }
   }
 
@@ -153,42 +116,19 @@ export class World {
       worker.inbox.push(event);
       return;
     }
-    for (const step of [{ kind: 'tick', nowMs: worker.clock(this.nowMs) } as const, event]) {
-      const { state, effects } = advance(worker.state, step);
-      const line = describeEvent(worker.state, step);
-      if (state.stalled && !worker.state.stalled) this.stalls++;
-      worker.state = state;
-      if (line !== undefined) this.#options.trace?.(`${this.nowMs.toFixed(0)} ${worker.id}: ${line}`);
-      for (const effect of effects) {
-        const told = describeEffect(state, effect);
-        if (told !== undefined) this.#options.trace?.(`${this.nowMs.toFixed(0)} ${worker.id}:   -> ${told}`);
-        this.#perform(worker, effect);
-      }
-    }
+    const wasStalled = worker.state.stalled;
+    for (const step of [{ kind: 'tick', nowMs: worker.clock(this.nowMs) } as const, event])
+      takeOne(worker, step, this.nowMs, this.#options.trace, (effect) => this.#perform(worker, effect));
+    if (worker.state.stalled && !wasStalled) this.stalls++;
   }
 
   #birth(): SimulatedWorker {
     const id = nameOf(this.#born++);
     const { rules } = this;
     const { skew, engines = 1, random } = this.#options;
-    const [offsetMs, drift] = skew ? [skew.offsetMs * random(), skew.drift * (2 * random() - 1)] : [0, 0];
-    const clock = (nowMs: number) => offsetMs + nowMs * (1 + drift);
+    const clock = skewedClock(skew, random);
     const state = initialState({ rules, self: id, parallel: engines, step: 0, nowMs: clock(this.nowMs) });
-    const worker: SimulatedWorker = {
-      id,
-      state,
-      weights: new Float32Array(this.#length * rules.shards),
-      cache: new Map(),
-      life: 'running',
-      inbox: [],
-      slowness: 1,
-      computed: 0,
-      bytesSent: 0,
-      link: new Map(),
-      clock,
-      sendingUntilMs: 0,
-      stepAtMs: [],
-    };
+    const worker = aWorker(id, state, new Float32Array(this.#length * rules.shards), clock);
     this.workers.set(id, worker);
     this.emit(worker, { kind: 'target', untilStep: rules.steps });
     return worker;
@@ -227,7 +167,7 @@ export class World {
     const up = this.#reaches(worker.id, id);
     if (worker.link.get(id) === up) return;
     worker.link.set(id, up);
-    this.after(this.#delay(), () => this.emit(worker, { kind: up ? 'linkUp' : 'linkDown', peer: id }));
+    this.after(this.delay(), () => this.emit(worker, { kind: up ? 'linkUp' : 'linkDown', peer: id }));
   }
 
   #reaches(from: string, to: string): boolean {
@@ -235,51 +175,22 @@ export class World {
     return (life === 'running' || life === 'paused') && !this.blocked.has(`${from}>${to}`);
   }
 
-  #delay(): number {
+  delay(): number {
     return (this.#options.latencyMs ?? 1) + this.#options.random() * this.jitterMs;
   }
 
-  /** Bytes leave one after the other. */
-  #wireMs(worker: SimulatedWorker, sizeBytes: number): number {
-    const { wire } = this.#options;
-    if (wire === undefined) return 0;
-    worker.sendingUntilMs = Math.max(worker.sendingUntilMs, this.nowMs) + sizeBytes / wire.bytesPerMs;
-    return worker.sendingUntilMs - this.nowMs;
-  }
-
-  #lost(from: string, to: string): boolean {
+  lost(from: string, to: string): boolean {
     return !this.#reaches(from, to) || this.#options.random() < this.lossRate;
-  }
-
-  #every(periodMs: number, run: () => void): void {
-    this.after(periodMs, () => {
-      run();
-      this.#every(periodMs, run);
-    });
   }
 
   #perform(worker: SimulatedWorker, effect: Effect) {
     switch (effect.kind) {
-      case 'add': {
-        const at = (node: number) => pieceName({ step: effect.step, shard: effect.shard, node });
-        const [left, right] = [worker.cache.get(at(effect.left)), worker.cache.get(at(effect.right))];
-        if (left === undefined || right === undefined)
-          return this.#problem(worker, `add without bytes ${at(effect.into)}`);
-        worker.cache.set(
-          at(effect.into),
-          left.map((value, i) => value + right[i]!),
-        );
-        worker.cache.delete(at(effect.left));
-        worker.cache.delete(at(effect.right));
-        return;
-      }
+      case 'add':
       case 'drop':
-        worker.cache.delete(pieceName(effect.key));
-        return;
-      case 'forget':
-        for (const name of worker.cache.keys())
-          if (Number.parseInt(name, 10) < effect.beforeStep) worker.cache.delete(name);
-        return;
+      case 'forget': {
+        const problem = changeCache(worker.cache, effect);
+        return problem === undefined ? undefined : this.#problem(worker, problem);
+      }
       case 'compute':
         return this.#compute(worker, effect.step, effect.leaf);
       case 'send':
@@ -287,7 +198,7 @@ export class World {
       case 'fetch':
         return this.#fetch(worker, effect.from, effect.key);
       case 'restore':
-        return this.#restore(worker, effect.from);
+        return restoreFrom(this, worker, effect.from, this.#options.wire);
       case 'apply':
         return this.#apply(worker, effect.step, effect.root);
       case 'tell':
@@ -300,7 +211,7 @@ export class World {
         return;
       }
       case 'ready':
-        return this.after(this.#delay() * 3, () => this.#admit(worker.id));
+        return this.after(this.delay() * 3, () => this.#admit(worker.id));
       case 'finished':
       case 'left':
         worker.life = 'ended';
@@ -327,19 +238,19 @@ export class World {
         this.emit(worker, { kind: 'computed', step, leaf, elapsedMs: leafMs });
       };
       if (worker.life === 'running') finish();
-      else this.#whenRunning(worker, finish);
+      else this.whenRunning(worker, finish);
     });
   }
 
-  #whenRunning(worker: SimulatedWorker, run: () => void) {
+  whenRunning(worker: SimulatedWorker, run: () => void) {
     if (worker.life === 'running') run();
-    else if (worker.life === 'paused') this.after(20, () => this.#whenRunning(worker, run));
+    else if (worker.life === 'paused') this.after(20, () => this.whenRunning(worker, run));
   }
 
   #message(from: string, to: string, event: ExchangeEvent): void {
     const copies = this.#options.random() < this.duplicateRate ? 2 : 1;
     for (let i = 0; i < copies; i++)
-      if (!this.#lost(from, to)) this.after(this.#delay(), () => this.emit(this.workers.get(to)!, event));
+      if (!this.lost(from, to)) this.after(this.delay(), () => this.emit(this.workers.get(to)!, event));
   }
 
   #send(worker: SimulatedWorker, to: string, key: PieceKey) {
@@ -348,17 +259,17 @@ export class World {
     const sizeBytes = this.#options.wire?.pieceBytes ?? bytes.byteLength;
     worker.bytesSent += sizeBytes;
     const answer = (outcome: Outcome) => this.emit(worker, { kind: 'sent', to, key, outcome });
-    if (this.#lost(worker.id, to)) return this.after(300, () => answer('failed'));
-    this.after(this.#delay() + this.#wireMs(worker, sizeBytes), () => {
+    if (this.lost(worker.id, to)) return this.after(300, () => answer('failed'));
+    this.after(this.delay() + wireMs(worker, this.nowMs, sizeBytes, this.#options.wire), () => {
       const peer = this.workers.get(to)!;
       if (peer.life === 'paused') return this.after(3000, () => answer('failed'));
       if (peer.life !== 'running') return this.after(300, () => answer('failed'));
       const outcome = this.#deliver(worker.id, peer, key, bytes);
-      if (this.#lost(to, worker.id)) this.after(300, () => answer('failed'));
-      else this.after(this.#delay(), () => answer(outcome));
+      if (this.lost(to, worker.id)) this.after(300, () => answer('failed'));
+      else this.after(this.delay(), () => answer(outcome));
     });
     if (this.#options.random() < this.duplicateRate)
-      this.after(this.#delay() + 200 * this.#options.random(), () => {
+      this.after(this.delay() + 200 * this.#options.random(), () => {
         const peer = this.workers.get(to)!;
         if (peer.life === 'running') this.#deliver(worker.id, peer, key, bytes);
       });
@@ -373,31 +284,13 @@ export class World {
 
   #fetch(worker: SimulatedWorker, from: string, key: PieceKey) {
     const failed = () => this.emit(worker, { kind: 'fetchFailed', from, key });
-    if (this.#lost(worker.id, from)) return this.after(300, failed);
-    this.after(this.#delay(), () => {
+    if (this.lost(worker.id, from)) return this.after(300, failed);
+    this.after(this.delay(), () => {
       const source = this.workers.get(from)!;
       const bytes = source.life === 'running' ? source.cache.get(pieceName(key)) : undefined;
-      if (bytes === undefined || this.#lost(from, worker.id)) return this.after(100, failed);
-      this.after(this.#delay(), () => {
+      if (bytes === undefined || this.lost(from, worker.id)) return this.after(100, failed);
+      this.after(this.delay(), () => {
         if (worker.life === 'running') this.#deliver(from, worker, key, bytes);
-      });
-    });
-  }
-
-  #restore(worker: SimulatedWorker, from: string) {
-    const failed = () => this.emit(worker, { kind: 'restoreFailed', from });
-    if (this.#lost(worker.id, from)) return this.after(300, failed);
-    this.after(this.#delay(), () => {
-      const source = this.workers.get(from)!;
-      if (source.life !== 'running' || source.state.activity.kind === 'applying') return this.after(100, failed);
-      const [weights, { step }] = [source.weights.slice(), source.state];
-      const wireMs = this.#options.wire ? this.#wireMs(source, this.#options.wire.stateBytes) : 250;
-      this.after(wireMs + this.#delay(), () => {
-        if (this.#lost(from, worker.id)) return this.after(100, failed);
-        this.#whenRunning(worker, () => {
-          if (step > worker.state.step) worker.weights = weights;
-          this.emit(worker, { kind: 'restored', step });
-        });
       });
     });
   }
@@ -412,7 +305,7 @@ export class World {
     if (hashOf(reduced) !== hashOf(this.twin[step]!))
       this.#problem(worker, `step ${step} has other bits than the twin`);
     this.after(3, () =>
-      this.#whenRunning(worker, () => {
+      this.whenRunning(worker, () => {
         worker.weights = stepped(worker.weights, reduced);
         worker.stepAtMs[step] = this.nowMs;
         this.emit(worker, { kind: 'applied', step });
@@ -424,16 +317,3 @@ export class World {
     this.problems.push(`${this.nowMs.toFixed(0)} ms, ${worker.id} at step ${worker.state.step}: ${what}`);
   }
 }
-
-/** a, b, ... z, ba, bb: the twin test and its transcripts have few workers and short names. */
-const nameOf = (place: number): string =>
-  (place < 26 ? '' : nameOf(Math.floor(place / 26))) + String.fromCharCode(97 + (place % 26));
-
-export const hashOf = (values: Float32Array): string =>
-  Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('hex');
-
-/** Which leaves of the current step a worker holds in full: for transcripts and messages. */
-export const heldBy = (worker: SimulatedWorker): string =>
-  piecesOf(worker.state, worker.state.step)
-    .shards.map((shard) => [...shard.keys()].join('+'))
-    .join(' | ');

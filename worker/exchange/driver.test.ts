@@ -7,7 +7,8 @@ import { memoryTransport } from '../../proto/memory.js';
 import type { Listening, Transport } from '../../proto/transport.js';
 import { ToyTrainee, toyRecipe } from '../../test/support/toyTrainee.js';
 import { HandViews } from '../../test/support/views.js';
-import { createExchange, type Exchange } from './driver.js';
+import { createExchange } from './driver.js';
+import type { Exchange } from './exchange.js';
 import type { RecipeFacts, StepReport } from './trainee.js';
 
 const recipe = toyRecipe();

@@ -1,56 +1,22 @@
 import { EspalierError, fail } from '../../api/errors.js';
-import type { Clock } from '../../common/clock.js';
-import type { Logger } from '../../common/log.js';
 import { acceptance, advance } from '../../elastic/advance.js';
 import { describeEffect, describeEvent } from '../../elastic/describe.js';
 import type { Effect } from '../../elastic/effect.js';
 import type { ExchangeEvent, PieceKey } from '../../elastic/event.js';
-import { defaultTiming, type Rules, type Timing } from '../../elastic/rules.js';
 import { type ExchangeState, initialState, isApplying, isJoined } from '../../elastic/state.js';
 import { type Waiting, waitingFor } from '../../elastic/tell.js';
 import { leafNode } from '../../elastic/tree.js';
-import type { ServedService, Tls, Transport } from '../../proto/transport.js';
+import type { ServedService } from '../../proto/transport.js';
 import { hashOf, PieceCache } from './cache.js';
+import type { Exchange, ExchangeOptions } from './exchange.js';
+import { LeafRunner } from './leafRunner.js';
 import { Meter } from './meter.js';
 import { Peers } from './peers.js';
+import { rulesOf } from './rulesOf.js';
 import { exchangeService } from './service.js';
-import type { Numerics, RecipeFacts, StepReport, Trainee, ViewSource } from './trainee.js';
+import { SnapshotPin } from './snapshotPin.js';
+import { type StepReport, unmeasured } from './trainee.js';
 
-export interface ExchangeOptions {
-  /** This member's id. */
-  readonly self: string;
-  readonly recipe: RecipeFacts;
-  readonly trainee: Trainee;
-  /** Compared with every peer's before anything else is said. */
-  readonly numerics?: Numerics;
-  /** Undefined: alone, with no network at all and the same bits. */
-  readonly others?: {
-    readonly views: ViewSource;
-    readonly transport: Transport;
-    /** The job's. */
-    readonly token: string;
-    readonly tls?: Tls;
-  };
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly timing?: Partial<Timing>;
-}
-
-export interface Exchange {
-  /** To be listened with at the address by which the views name this member; before the first view that does. */
-  readonly service: ServedService;
-  /**
-   * Trains until `untilStep` steps are applied, and until who can be reached has them too. After an abort it hands over what
-   * it holds and ends normally. Reports are queued: a slow reader slows nothing. May be called again for later steps.
-   */
-  run(options: { untilStep: number; signal: AbortSignal }): AsyncIterable<StepReport>;
-  /** What the current step lacks. */
-  waiting(): Waiting;
-  close(): Promise<void>;
-}
-
-/** Of toys, which compute with plain arithmetic. */
-const unmeasured: Numerics = { fingerprint: '', machine: '' };
 const tickMs = 25;
 /** The event loop is given a turn after this much work in one go: adds and hashes must not hold up statuses. */
 const sliceMs = 8;
@@ -68,8 +34,7 @@ class Driver implements Exchange {
   readonly #peers: Peers | undefined;
   readonly #closed = new AbortController();
   readonly #queue: Posted[] = [];
-  /** Signals of leaves being computed, by step and leaf. */
-  readonly #leaves = new Map<string, AbortController>();
+  readonly #leaves: LeafRunner;
   readonly #background: Promise<unknown>[] = [];
   #state: ExchangeState;
   #looping = false;
@@ -77,8 +42,7 @@ class Driver implements Exchange {
   #ended: 'finished' | 'left' | undefined;
   #reports: StepReport[] = [];
   #wake = () => {};
-  #applied: (() => void)[] = [];
-  #snapshot: { step: number; bytes: Uint8Array } | undefined;
+  readonly #snapshot: SnapshotPin;
 
   constructor(options: ExchangeOptions) {
     const { self, trainee, clock, others, log, numerics = unmeasured } = options;
@@ -91,20 +55,29 @@ class Driver implements Exchange {
       step: trainee.nextStep,
       nowMs: clock.monotonic(),
     });
+    this.#snapshot = new SnapshotPin(trainee, () => isApplying(this.#state));
     this.#meter = new Meter(clock);
-    const onSent = (sizeBytes: number) => this.#meter.sent(sizeBytes);
-    const onReceived = (sizeBytes: number) => this.#meter.received(sizeBytes);
+    this.#leaves = new LeafRunner({
+      trainee,
+      clock,
+      recipe: options.recipe,
+      meter: this.#meter,
+      post: (event, values) => this.#post(event, values),
+    });
+    const traffic = {
+      onSent: (sizeBytes: number) => this.#meter.sent(sizeBytes),
+      onReceived: (sizeBytes: number) => this.#meter.received(sizeBytes),
+    };
     this.service = exchangeService({
       self,
       recipe: options.recipe,
       numerics,
       cache: this.#cache,
       state: () => this.#state,
-      snapshot: () => this.#pinnedSnapshot(),
+      snapshot: () => this.#snapshot.take(),
       onStatus: (from, status) => this.#post({ kind: 'status', from, status }),
       onPiece: (from, key, hash, values) => this.#post({ kind: 'received', from, key, hash }, values),
-      onSent,
-      onReceived,
+      ...traffic,
     });
     this.#peers =
       others &&
@@ -118,8 +91,7 @@ class Driver implements Exchange {
         view: () => this.#state.view?.number ?? 0,
         onLink: (peer, up) => this.#post({ kind: up ? 'linkUp' : 'linkDown', peer }),
         onMismatch: (peer, error) => this.#mismatch(peer, error),
-        onSent,
-        onReceived,
+        ...traffic,
       });
   }
 
@@ -153,7 +125,7 @@ class Driver implements Exchange {
 
   async close(): Promise<void> {
     this.#closed.abort(new DOMException('the exchange is closed', 'AbortError'));
-    for (const leaf of this.#leaves.values()) leaf.abort(this.#closed.signal.reason);
+    this.#leaves.abandonAll(this.#closed.signal.reason);
     await this.#peers?.close();
     await Promise.allSettled(this.#background);
   }
@@ -224,10 +196,7 @@ class Driver implements Exchange {
       });
     const effects = this.#advance(event);
     if (event.kind === 'view') this.#peers?.follow(this.#state.view);
-    if (event.kind === 'applied') {
-      this.#snapshot = undefined;
-      for (const resume of this.#applied.splice(0)) resume();
-    }
+    if (event.kind === 'applied') this.#snapshot.applied();
     return effects;
   }
 
@@ -255,9 +224,8 @@ class Driver implements Exchange {
     },
     drop: ({ key }) => this.#cache.drop(key),
     forget: ({ beforeStep }) => this.#cache.forget(beforeStep),
-    compute: ({ step, leaf }) => this.#spawn(this.#compute(step, leaf)),
-    abandon: ({ step, leaf }) =>
-      this.#leaves.get(`${step}/${leaf}`)?.abort(new DOMException('not wanted', 'AbortError')),
+    compute: ({ step, leaf }) => this.#spawn(this.#leaves.compute(step, leaf)),
+    abandon: ({ step, leaf }) => this.#leaves.abandon(step, leaf),
     apply: ({ step, root }) => this.#spawn(this.#apply(step, root)),
     send: ({ to, key }) => this.#spawn(this.#send(to, key)),
     fetch: ({ from, key }) => this.#spawn(this.#fetch(from, key)),
@@ -280,28 +248,6 @@ class Driver implements Exchange {
 
   #spawn(work: Promise<void>): void {
     work.catch((error: unknown) => this.#fail(error));
-  }
-
-  async #compute(step: number, leaf: number): Promise<void> {
-    const { trainee, clock, recipe } = this.#options;
-    const name = `${step}/${leaf}`;
-    const abort = new AbortController();
-    this.#leaves.set(name, abort);
-    const startedAtMs = clock.monotonic();
-    this.#meter.leafStarted();
-    try {
-      const vector = await trainee.computeLeaf(step, leaf, abort.signal);
-      if (vector.length !== recipe.vectorLength)
-        fail('LeafMalformed', { step, leaf, floats: vector.length, expected: recipe.vectorLength });
-      if (!abort.signal.aborted) this.#meter.leafCounted();
-      this.#post({ kind: 'computed', step, leaf, elapsedMs: clock.monotonic() - startedAtMs }, vector);
-    } catch (error) {
-      if (!abort.signal.aborted) throw error;
-      this.#post({ kind: 'released', step, leaf });
-    } finally {
-      this.#leaves.delete(name);
-      this.#meter.leafEnded();
-    }
   }
 
   async #apply(step: number, root: number): Promise<void> {
@@ -352,18 +298,6 @@ class Driver implements Exchange {
     if (piece !== undefined && hashOf(piece) !== hash) this.#post({ kind: 'diverged', from, key });
   }
 
-  /** One copy for all who fetch the same step; taken between two steps, never inside one. */
-  async #pinnedSnapshot(): Promise<{ step: number; bytes: Uint8Array }> {
-    const { trainee } = this.#options;
-    while (isApplying(this.#state))
-      await new Promise<void>((resolve) => {
-        this.#applied.push(resolve);
-      });
-    if (this.#snapshot?.step !== trainee.nextStep)
-      this.#snapshot = { step: trainee.nextStep, bytes: trainee.snapshot() };
-    return this.#snapshot;
-  }
-
   /** A newcomer that does not fit gives up; one who trains already goes on without the odd one. */
   #mismatch(peer: string, error: EspalierError): void {
     this.#options.log.warn('a peer does not fit', { peer, error: error.message });
@@ -374,7 +308,7 @@ class Driver implements Exchange {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    for (const leaf of this.#leaves.values()) leaf.abort(error);
+    this.#leaves.abandonAll(error);
     this.#wake();
   }
 }
@@ -382,23 +316,4 @@ class Driver implements Exchange {
 interface Posted {
   readonly event: ExchangeEvent;
   readonly values: Float32Array | undefined;
-}
-
-function rulesOf({ recipe, timing }: ExchangeOptions): Rules {
-  let end = 0;
-  for (const [start, stop] of recipe.shards) {
-    if (start !== end || stop <= start)
-      fail('RecipeUnusable', { what: `a shard [${start}, ${stop}) follows float ${end}` });
-    end = stop;
-  }
-  if (end !== recipe.vectorLength)
-    fail('RecipeUnusable', { what: `shards cover ${end} of ${recipe.vectorLength} floats` });
-  for (let step = 0; step < recipe.steps; step++)
-    if (recipe.leavesOf(step).length === 0) fail('RecipeUnusable', { what: `step ${step} has no supervised token` });
-  return {
-    steps: recipe.steps,
-    shards: recipe.shards.length,
-    leavesOf: (step) => recipe.leavesOf(step),
-    timing: { ...defaultTiming, ...timing },
-  };
 }

@@ -70,3 +70,6 @@ export interface StepReport {
   readonly members: number;
   readonly view: number;
 }
+
+/** Of toys, which compute with plain arithmetic. */
+export const unmeasured: Numerics = { fingerprint: '', machine: '' };
