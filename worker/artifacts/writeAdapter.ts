@@ -31,7 +31,7 @@ export const encodeAdapter = ({ tensors }: Adapter): Uint8Array =>
   });
 
 /** Loaders answer wrong keys with a warning and an unchanged base, so keys, shapes and bytes are compared here. */
-async function verifyAdapterFile(path: string, { tensors }: Adapter, digest: string): Promise<void> {
+export async function verifyAdapterFile(path: string, { tensors }: Adapter, digest: string): Promise<void> {
   const broken = (what: string): never => fail('ExportBroken', { path, what });
   const header = await readSafetensorsHeader(path);
   const wanted = [...tensors.keys()].sort(byCodeUnit);

@@ -26,7 +26,10 @@ test('a bucket in another region is named with both regions', async () => {
     '<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong</Message><Region>eu-west-1</Region></Error>';
   await answering(400, body, async (endpoint) => {
     const store = freshPrefix({ endpoint, region: 'us-east-1', credentials }, 'bucket');
-    await assert.rejects(store.write('k', text('x')), /is not in region us-east-1 but in eu-west-1/);
+    await assert.rejects(store.write('k', text('x')), {
+      name: 'RegionWrong',
+      message: /is not in region us-east-1 but in eu-west-1/,
+    });
   });
 });
 
