@@ -69,6 +69,7 @@ class Launch {
   #lives = 0;
   #finished = false;
   #ending = false;
+  #slots: readonly Promise<void>[] = [];
 
   constructor(options: LaunchOptions, sockets: string) {
     this.#options = options;
@@ -93,7 +94,7 @@ class Launch {
         onEvent(id, event);
       },
     });
-    const slots = Array.from({ length: workers }, (_, slot) => this.#keep(slot));
+    this.#slots = Array.from({ length: workers }, (_, slot) => this.#keep(slot));
     const leaveAll = () => {
       for (const worker of this.#running.values()) worker.signal('SIGTERM');
     };
@@ -102,7 +103,7 @@ class Launch {
     const watched = this.#tellPids(watching.signal);
     try {
       // A worker that fails before the first view must not leave the others waiting for it.
-      const all = Promise.all(slots);
+      const all = Promise.all(this.#slots);
       await Promise.race([this.#oracle.form(signal).then(() => all), all]);
       await all;
     } finally {
@@ -138,6 +139,7 @@ class Launch {
       const failure = failureIn(lines, id);
       if (failure && !failure.retry) throw new WorkerFailure(failure, worker.name, worker.logFile, lines);
       if (this.#finished) return;
+      if (this.#ending) return;
       this.#deaths += 1;
       this.#log.warn('a worker ended and is replaced', { id, ...exit, deaths: this.#deaths });
       if (this.#deaths >= mostDeaths) {
@@ -171,6 +173,8 @@ class Launch {
       logFile: join(folder, 'logs', `worker-${slot}.log`),
     });
     this.#running.set(id, worker);
+    // The order to leave may have come while this process was being made: it reached all others.
+    if (this.#ending || this.#options.signal.aborted) worker.signal('SIGTERM');
     await noteWorker(folder, slot, worker.pid);
     this.#oracle!.register({ id, address: route(id, address) });
     return { id, worker };
@@ -180,7 +184,6 @@ class Launch {
   async end(): Promise<void> {
     this.#ending = true;
     for (const worker of this.#running.values()) worker.signal('SIGTERM');
-    const gone = Promise.all([...this.#running.values()].map(({ ended }) => ended));
     const patience = new AbortController();
     const late = this.#options.clock.sleep(60_000, patience.signal).then(
       () => {
@@ -188,7 +191,7 @@ class Launch {
       },
       () => {},
     );
-    await gone;
+    await Promise.allSettled(this.#slots);
     patience.abort();
     await late;
     await this.#oracle?.close();
