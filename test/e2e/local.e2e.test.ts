@@ -20,7 +20,7 @@ await place.write(
   'job.json',
   aManifest({
     data: { ...spec.data, eval: { source: 'eval.jsonl' } },
-    training: { ...spec.training, maxSteps: 120 },
+    training: { ...spec.training, maxSteps: 60 },
   }),
 );
 
@@ -84,7 +84,7 @@ test('the result object has exactly the fields that the reference names', async 
   const { lossFirst, lossLast, steps, directory } = end.last as unknown as Record<string, number> & {
     directory: string;
   };
-  assert.equal(steps, 120);
+  assert.equal(steps, 60);
   assert.ok(lossLast! < lossFirst! / 2);
   const record = JSON.parse(await readFile(join(directory, 'espalier.json'), 'utf8')) as { adapterSha256: string };
   assert.equal(record.adapterSha256, await expected);
@@ -109,7 +109,7 @@ test('a worker that is killed in the middle is replaced, the other one goes on, 
   await process_.until(atStep(8));
   const before = await workersOf(run.cwd, process_);
   process.kill(before[0]!, 'SIGKILL');
-  await process_.until(atStep(60));
+  await process_.until(atStep(40));
   assert.equal(sha(await process_.ended), await expected);
   const log = await readFile(
     join(run.cwd, '.espalier/runs', await only(join(run.cwd, '.espalier/runs')), 'launcher.log'),
