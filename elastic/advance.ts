@@ -33,9 +33,16 @@ type Handlers = {
   readonly [K in ExchangeEvent['kind']]: (turn: Turn, event: Extract<ExchangeEvent, { kind: K }>) => void;
 };
 
+/** Longest gap between two ticks of a worker that runs. */
+const asleepFromMs = 2000;
+
 const handlers: Handlers = {
   tick(turn, { nowMs }) {
-    turn.state = { ...turn.state, nowMs: Math.max(nowMs, turn.state.nowMs) };
+    const { nowMs: before, progressAtMs } = turn.state;
+    const now = Math.max(nowMs, before);
+    // Ticks come many times a second: a gap is time in which this worker itself stood still, and no waiting for others.
+    const asleepMs = now - before > asleepFromMs ? now - before : 0;
+    turn.state = { ...turn.state, nowMs: now, progressAtMs: progressAtMs + asleepMs };
   },
 
   target(turn, { untilStep }) {
