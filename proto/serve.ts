@@ -73,11 +73,23 @@ export async function bind(server: Server, options: Pick<ListenOptions, 'address
   const address = options.address.startsWith('unix:') ? options.address : options.address.replace(/:\d+$/, `:${port}`);
   return {
     address,
-    close: async () => {
-      server.forceShutdown();
-    },
+    close: () =>
+      new Promise<void>((resolve) => {
+        // Answers that are written but not yet sent go out first: a worker's last words are among them.
+        const late = setTimeout(() => {
+          server.forceShutdown();
+          resolve();
+        }, lastWordsMs);
+        server.tryShutdown(() => {
+          clearTimeout(late);
+          resolve();
+        });
+      }),
   };
 }
+
+/** How long calls under way may still end by themselves when a server closes. */
+const lastWordsMs = 300;
 
 /** Four short adapters, one per shape of call. */
 const adapters = {

@@ -38,6 +38,8 @@ const args = [
   '--enable-source-maps',
   '--test',
   '--test-reporter=spec',
+  // A test that hangs fails by name instead of holding up everything: no test takes this long on a busy machine.
+  '--test-timeout=1200000',
   `--test-concurrency=${values.kind === 'cluster' ? '1' : values.concurrency}`,
   ...files,
 ];

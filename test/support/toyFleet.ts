@@ -54,14 +54,13 @@ export async function toyFleet(count: number, orders: Pick<ToyOrders, 'recipe' |
       waiting = waiting.filter(({ step: wanted }) => wanted > highest);
     },
   });
-  const processes: ToyProcess[] = [];
-  const add = async (id: string) => {
+  const launch = async (id: string) => {
     const { process, address } = await start({ ...orders, id, token, address: `unix:${folder}/${id}.sock` });
-    processes.push(process);
     oracle.register({ id, address });
     return process;
   };
-  await Promise.all(Array.from({ length: count }, (_, i) => add(`w${i}`)));
+  // In order of their names, whichever starts first.
+  const processes = await Promise.all(Array.from({ length: count }, (_, i) => launch(`w${i}`)));
   await oracle.form(AbortSignal.timeout(30_000));
   return {
     oracle,
@@ -71,7 +70,11 @@ export async function toyFleet(count: number, orders: Pick<ToyOrders, 'recipe' |
         if (highest >= step) resolve();
         else waiting.push({ step, resolve });
       }),
-    add,
+    async add(id) {
+      const process = await launch(id);
+      processes.push(process);
+      return process;
+    },
     close: async () => {
       await oracle.close();
       for (const { child } of processes) child.kill('SIGKILL');

@@ -6,11 +6,14 @@ const orders = { recipe: { steps: 20, leaves: 8, shards: 4, shardLength: 4096 },
 
 async function train(count: number): Promise<string> {
   const fleet = await toyFleet(count, orders);
-  const results = await Promise.all(fleet.processes.map(({ result }) => result));
-  await fleet.close();
-  const hashes = new Set(results.map((result) => result?.sha256));
-  assert.deepEqual([hashes.size, results.map((result) => result?.nextStep)], [1, results.map(() => 20)]);
-  return results[0]!.sha256;
+  try {
+    const results = await Promise.all(fleet.processes.map(({ result }) => result));
+    const hashes = new Set(results.map((result) => result?.sha256));
+    assert.deepEqual([hashes.size, results.map((result) => result?.nextStep)], [1, results.map(() => 20)]);
+    return results[0]!.sha256;
+  } finally {
+    await fleet.close();
+  }
 }
 
 test('1, 2, 3 and 5 processes over gRPC train to one SHA-256', async () => {
@@ -22,9 +25,10 @@ test('1, 2, 3 and 5 processes over gRPC train to one SHA-256', async () => {
   );
 });
 
-test('one of four processes is killed in the middle: the others do not restart, and the SHA-256 is the same', async () => {
+test('one of four processes is killed in the middle: the others do not restart, and the SHA-256 is the same', async (t) => {
   const expected = await train(1);
   const fleet = await toyFleet(4, orders);
+  t.after(() => fleet.close());
   await fleet.committed(8);
   fleet.processes[1]!.child.kill('SIGKILL');
   const results = await Promise.all(fleet.processes.map(({ result }) => result));
@@ -40,12 +44,12 @@ test('one of four processes is killed in the middle: the others do not restart, 
     living.map(({ reports }) => reports.length),
     [20, 20, 20],
   );
-  await fleet.close();
 });
 
-test('a process is asked to stop and another one joins, while training goes on to the same SHA-256', async () => {
+test('a process is asked to stop and another one joins, while training goes on to the same SHA-256', async (t) => {
   const expected = await train(1);
   const fleet = await toyFleet(2, { ...orders, leafMs: 40 });
+  t.after(() => fleet.close());
   await fleet.committed(3);
   fleet.processes[0]!.child.kill('SIGTERM');
   const late = await fleet.add('late');
@@ -56,5 +60,4 @@ test('a process is asked to stop and another one joins, while training goes on t
   assert.ok(fleet.oracle.leftOnPurpose('w0'));
   assert.deepEqual([stayed!.sha256, joined!.sha256], [expected, expected]);
   assert.ok(joined!.reports.length > 0);
-  await fleet.close();
 });
