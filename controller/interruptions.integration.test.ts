@@ -164,8 +164,9 @@ test('deletion in mid-run takes the children along, and the same name can be use
 
 test('a finished job goes after its time to live', async () => {
   await using scene = await Scene.open(plane, within(30));
-  await scene.apply('short', { spec: { ttlSecondsAfterFinished: 1, output: { destination: './out' } } });
+  await scene.apply('short', { spec: { ttlSecondsAfterFinished: 3600, output: { destination: './out' } } });
   await scene.state('short', 'Failed');
+  await scene.edit('short', { ttlSecondsAfterFinished: 1 });
   await scene.until('it is gone', async () => (await scene.get(resources.fineTuneJobs, 'short')) === undefined);
 });
 

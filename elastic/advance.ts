@@ -176,11 +176,12 @@ const handlers: Handlers = {
 
 /**
  * Whether an offered piece is of use here; the driver asks before any byte of it is sent. Partial sums are taken one step
- * ahead, reduced shards some more while the state is being fetched.
+ * ahead, reduced shards some more while the state is being fetched. The own step's pieces are taken then too: "late" is
+ * for ever to who offers, and the fetch may fail.
  */
 export function acceptance(state: ExchangeState, key: PieceKey): 'taken' | 'covered' | 'late' | 'early' {
   const floor = state.activity.kind === 'restoring' ? state.activity.floor : state.step;
-  if (key.step < floor) return 'late';
+  if (key.step < state.step || (key.step > state.step + 1 && key.step < floor)) return 'late';
   if (key.step >= state.rules.steps || key.step > floor + state.rules.timing.aheadSteps) return 'early';
   const pieces = piecesOf(state, key.step);
   if (key.step > floor + 1 && key.node !== pieces.tree.root) return 'early';
