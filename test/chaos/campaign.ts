@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FaultKind, faults } from './faults.js';
+import { allFaults, type FaultName } from './faults/faults.js';
 import { tinyJob } from './tinyJob.js';
-import { mountDisk, type PlannedFault, type RunPlan, type RunRecord, trainOnce, unmountDisk } from './trainOnce.js';
+import { type FaultRecord, type RunPlan, type RunRecord, trainOnce } from './trainOnce.js';
 
 export interface CampaignResult {
   readonly faults: number;
@@ -18,13 +18,17 @@ export interface CampaignResult {
   readonly redoneStepsMaxAfterRestart: number;
   readonly everySteps: number;
   readonly failedRuns: readonly string[];
-  readonly kinds: Readonly<Record<string, KindResult>>;
-  /** Kinds that could not be inflicted on this machine, and why. */
-  readonly notRun: readonly string[];
+  /** By kind, and by case of it. */
+  readonly kinds: Readonly<Record<string, CaseResult>>;
+  readonly cases: Readonly<Record<string, CaseResult>>;
+  /** Cases that this campaign never met. */
+  readonly unmet: readonly string[];
+  /** Planned, with nothing there to hit: they do not count. */
+  readonly missed: number;
   readonly seconds: number;
 }
 
-export interface KindResult {
+export interface CaseResult {
   readonly faults: number;
   readonly medianNextCommitMs: number | null;
   readonly maxNextCommitMs: number | null;
@@ -32,123 +36,87 @@ export interface KindResult {
 }
 
 export interface CampaignOptions {
-  readonly seed: number;
-  readonly faults: number;
-  /** Instead of kinds by chance: one run for each list. */
-  readonly script?: readonly { readonly storage: RunPlan['storage']; readonly kinds: readonly FaultKind[] }[];
-  readonly steps?: number;
+  readonly runs: readonly RunPlan[];
+  readonly steps: number;
+  /** Trainings at the same time: much of each is waiting. */
+  readonly lanes: number;
+  readonly logs?: string | undefined;
   readonly onRun: (record: RunRecord) => void;
 }
 
-const everySteps = 3;
+export const everySteps = 3;
 const leaves = 6;
-/** Kinds that need a certain place for checkpoints. */
-const storageFor: Readonly<Partial<Record<FaultKind, RunPlan['storage']>>> = { storeAnswers: 's3', fullDisk: 'disk' };
 
 /** Trains one job undisturbed, then again and again with faults, and compares. */
-export async function campaign({
-  seed,
-  faults: wanted,
-  script,
-  steps = 48,
-  onRun,
-}: CampaignOptions): Promise<CampaignResult> {
+export async function campaign({ runs, steps, lanes, logs, onRun }: CampaignOptions): Promise<CampaignResult> {
   const startedAtMs = performance.now();
   const root = await mkdtemp(join(tmpdir(), 'espalier-chaos-'));
-  const random = seeded(seed);
   try {
     const job = await tinyJob(root, { steps, leaves });
-    const mayMount = await canMount(root);
-    const train = async (plan: Omit<RunPlan, 'random' | 'everySteps'>) => {
-      const record = await trainOnce(job, root, { ...plan, everySteps, random });
+    const train = async (plan: RunPlan) => {
+      const record = await trainOnce(job, { root, everySteps, logs }, plan);
       onRun(record);
       return record;
     };
-    const calm = await train({ name: 'undisturbed', workers: 1, storage: 'folder', faults: [] });
+    const calm = await train({ name: 'undisturbed', workers: 1, storage: 'folder', faults: [], random: () => 0 });
+    const waiting = [...runs];
     const records: RunRecord[] = [];
-    const count = () => records.reduce((sum, record) => sum + record.faults.length, 0);
-    for (let run = 0; script ? run < script.length : count() < wanted; run++) {
-      const { storage, kinds } = script?.[run] ?? chosen(run, random, wanted - count(), mayMount);
-      if (storage === 'disk' && !mayMount) continue;
-      const placed = kinds.map((kind, place) => placedFault(kind, place, kinds.length, steps, random));
-      records.push(await train({ name: `run-${run}`, workers: 2 + Math.floor(random() * 2), storage, faults: placed }));
-    }
-    const notRun = mayMount ? [] : ['fullDisk: this process may not mount a small file system'];
-    return { ...summary(calm, records), everySteps, notRun, seconds: (performance.now() - startedAtMs) / 1000 };
+    const lane = async () => {
+      for (let plan = waiting.shift(); plan !== undefined; plan = waiting.shift()) records.push(await train(plan));
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    return { ...summary(calm, records), seconds: (performance.now() - startedAtMs) / 1000 };
   } finally {
     await rm(root, { recursive: true, force: true });
   }
 }
 
-/** Storage by turns, kinds by chance among those that the storage allows; killing everybody is rarer. */
-function chosen(run: number, random: () => number, left: number, mayMount: boolean) {
-  const storage = (['s3', mayMount ? 'disk' : 'folder', 's3', 'folder'] as const)[run % 4]!;
-  const kinds = (Object.keys(faults) as FaultKind[]).filter((kind) => (storageFor[kind] ?? storage) === storage);
-  const pick = (): FaultKind => {
-    const kind = kinds[Math.floor(random() * kinds.length)]!;
-    return kind === 'killAll' && random() < 0.5 ? pick() : kind;
-  };
-  return { storage, kinds: Array.from({ length: Math.min(left, 3 + Math.floor(random() * 4)) }, pick) };
-}
+/** Nothing in it may be waived: every adapter the undisturbed one, at most one step redone, `everySteps` after a restart. */
+export const isGood = (result: CampaignResult): boolean =>
+  result.sameSha256 &&
+  result.failedRuns.length === 0 &&
+  result.redoneStepsMax <= 1 &&
+  result.redoneStepsMaxAfterRestart <= result.everySteps;
 
-function placedFault(kind: FaultKind, place: number, of: number, steps: number, random: () => number): PlannedFault {
-  const span = (steps - 6) / of;
-  return {
-    kind,
-    afterStep: Math.floor(1 + place * span + random() * span * 0.5),
-    delayMs: Math.floor(random() * 120),
-  };
-}
+const nameOf = ({ kind, name }: FaultName): string => `${kind}: ${name}`;
+const mostRedone = (list: readonly FaultRecord[]): number => Math.max(0, ...list.map(({ redoneSteps }) => redoneSteps));
 
-function summary(
-  calm: RunRecord,
-  records: readonly RunRecord[],
-): Omit<CampaignResult, 'everySteps' | 'notRun' | 'seconds'> {
+function summary(calm: RunRecord, records: readonly RunRecord[]): Omit<CampaignResult, 'seconds'> {
   const inflicted = records.flatMap((record) => record.faults);
-  const restarts = inflicted.filter(({ kind }) => kind === 'killAll');
-  const others = inflicted.filter(({ kind }) => kind !== 'killAll');
-  const good = (record: RunRecord) => record.ended === 'finished' && record.sha256 === calm.sha256;
-  const kinds = [...new Set(inflicted.map(({ kind }) => kind))].sort();
-  const most = (list: typeof inflicted) => list.reduce((high, { redoneSteps }) => Math.max(high, redoneSteps), 0);
+  const restarts = inflicted.filter(({ allDied }) => allDied);
+  const good = (record: RunRecord) =>
+    record.ended === 'finished' && record.sha256 !== undefined && record.sha256 === calm.sha256;
+  const failed = [calm, ...records].filter((record) => !good(record));
+  const cases = grouped(inflicted, nameOf);
   return {
     faults: inflicted.length,
     runs: records.length,
-    sameSha256: calm.sha256 !== undefined && records.every(good),
+    sameSha256: failed.length === 0,
     sha256: calm.sha256,
-    redoneStepsMax: most(others),
+    redoneStepsMax: mostRedone(inflicted.filter(({ allDied }) => !allDied)),
     checkpointRestarts: restarts.length,
-    redoneStepsMaxAfterRestart: most(restarts),
-    failedRuns: [calm, ...records]
-      .filter((record) => !good(record))
-      .map((record) => `${record.name}: ${record.ended}, ${record.sha256}, ${record.errors.join('; ')}`),
-    kinds: Object.fromEntries(
-      kinds.map((kind) => {
-        const of = inflicted.filter((fault) => fault.kind === kind);
-        const times = of.flatMap(({ nextCommitMs }) => (nextCommitMs === null ? [] : [Math.round(nextCommitMs)]));
-        times.sort((a, b) => a - b);
-        const result: KindResult = {
-          faults: of.length,
-          medianNextCommitMs: times[times.length >> 1] ?? null,
-          maxNextCommitMs: times.at(-1) ?? null,
-          redoneStepsMax: most(of),
-        };
-        return [kind, result];
-      }),
-    ),
+    redoneStepsMaxAfterRestart: mostRedone(restarts),
+    everySteps,
+    failedRuns: failed.map(({ name, ended, sha256, errors }) => `${name}: ${ended}, ${sha256}, ${errors.join('; ')}`),
+    kinds: grouped(inflicted, ({ kind }) => kind),
+    cases,
+    unmet: allFaults.map(nameOf).filter((name) => !(name in cases)),
+    missed: records.reduce((sum, { missed }) => sum + missed.length, 0),
   };
 }
 
-async function canMount(root: string): Promise<boolean> {
-  const disk = await mountDisk(join(root, 'probe'));
-  if (disk !== undefined) unmountDisk(disk);
-  return disk !== undefined;
+function grouped(list: readonly FaultRecord[], by: (fault: FaultRecord) => string): Record<string, CaseResult> {
+  const names = [...new Set(list.map(by))].sort();
+  return Object.fromEntries(names.map((name) => [name, resultOf(list.filter((fault) => by(fault) === name))]));
 }
 
-/** Uniform in [0, 1): a linear congruential generator, so that a seed names a campaign's plan. */
-function seeded(seed: number): () => number {
-  let state = Math.imul(seed + 1, 0x9e3779b1);
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) / 2 ** 24;
+function resultOf(list: readonly FaultRecord[]): CaseResult {
+  const times = list.flatMap(({ nextCommitMs }) => (nextCommitMs === null ? [] : [Math.round(nextCommitMs)]));
+  times.sort((a, b) => a - b);
+  return {
+    faults: list.length,
+    medianNextCommitMs: times[times.length >> 1] ?? null,
+    maxNextCommitMs: times.at(-1) ?? null,
+    redoneStepsMax: mostRedone(list),
   };
 }

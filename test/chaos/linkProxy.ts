@@ -9,10 +9,13 @@ export interface Way {
 /** The proxy of one worker: everybody reaches it here instead of where it listens. */
 export interface LinkProxy {
   readonly id: string;
-  /** Closes every connection to it; `reset`: at once and from both sides. */
-  disconnect(how: 'drop' | 'reset'): void;
+  /** Closes every connection to it; `reset`: at once and from both sides. @returns how many. */
+  disconnect(how: 'drop' | 'reset'): number;
   close(): void;
 }
+
+/** Who opened a connection on which no worker has said hello. */
+export const fromLauncher = 'launcher';
 
 /** Ways by `from>to`; both directions of each connection follow them, whoever opened it. */
 export type Ways = Map<string, Way>;
@@ -20,8 +23,11 @@ export type Ways = Map<string, Way>;
 const socketSuffix = '.way';
 export const reachedBy = (address: string): string => `${address}${socketSuffix}`;
 
-/** A member's name in the first bytes of a connection: the hello of its link, which is not compressed. */
-const memberName = /worker-\d+\.[0-9a-f]+-\d+/;
+/**
+ * A member's name in the first bytes of a connection: in the hello of its link, which is not compressed, some bytes after the
+ * hash of the recipe. Names alone prove nothing: the launcher's views hold all of them.
+ */
+const hello = /[0-9a-f]{64}[\s\S]{1,8}?(worker-\d+\.[0-9a-f]+-\d+)/;
 const mostSniffedBytes = 65_536;
 
 /** Stands where `reachedBy(address)` says and passes bytes on as `ways` allow. */
@@ -31,14 +37,14 @@ export async function startLinkProxy(id: string, address: string, ways: Ways): P
     const upstream = connect(address.slice('unix:'.length));
     const pair = [client, upstream] as const;
     pairs.add(pair);
-    let from: string | undefined;
+    let from = fromLauncher;
     let sniffed = '';
     const sniff = (bytes: Buffer) => {
-      if (from !== undefined || sniffed.length > mostSniffedBytes) return;
+      if (from !== fromLauncher || sniffed.length > mostSniffedBytes) return;
       sniffed += bytes.toString('latin1');
-      from = memberName.exec(sniffed)?.[0];
+      from = hello.exec(sniffed)?.[1] ?? fromLauncher;
     };
-    const wayOf = (forward: boolean) => from && ways.get(forward ? `${from}>${id}` : `${id}>${from}`);
+    const wayOf = (forward: boolean) => ways.get(forward ? `${from}>${id}` : `${id}>${from}`);
     const end = () => {
       pairs.delete(pair);
       client.destroy();
@@ -58,11 +64,13 @@ export async function startLinkProxy(id: string, address: string, ways: Ways): P
     server.listen(reachedBy(address).slice('unix:'.length), resolve);
   });
   const disconnect = (how: 'drop' | 'reset') => {
-    for (const [client, upstream] of [...pairs]) {
+    const open = [...pairs];
+    for (const [client, upstream] of open) {
       if (how === 'drop') client.end();
       else client.destroy();
       upstream.destroy();
     }
+    return open.length;
   };
   return {
     id,
@@ -77,16 +85,16 @@ export async function startLinkProxy(id: string, address: string, ways: Ways): P
 const whileCutMs = 20;
 
 /** Bytes in order; held back while the way is cut, late while it is slow. Nobody is told, as on a network. */
-function pass(source: Socket, target: Socket, way: () => Way | undefined | '', onBytes: (bytes: Buffer) => void): void {
+function pass(source: Socket, target: Socket, way: () => Way | undefined, onBytes: (bytes: Buffer) => void): void {
   let last = Promise.resolve();
   source.on('data', (bytes: Buffer) => {
     onBytes(bytes);
     source.pause();
     last = last
       .then(async () => {
-        const delayMs = way() ? (way() as Way).delayMs : 0;
+        const delayMs = way()?.delayMs ?? 0;
         if (delayMs > 0) await later(delayMs);
-        while (way() && (way() as Way).cut && !target.destroyed) await later(whileCutMs);
+        while (way()?.cut && !target.destroyed) await later(whileCutMs);
         if (target.destroyed || target.write(bytes)) return;
         await new Promise((resolve) => target.once('drain', resolve).once('close', resolve));
       })

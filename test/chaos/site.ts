@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,16 +9,25 @@ import { type LinkProxy, startLinkProxy, type Ways } from './linkProxy.js';
 import { Timeline } from './timeline.js';
 
 export interface SiteOptions {
+  /** The run's own: logs, views, settings. */
   readonly folder: string;
+  readonly clockFile: string;
   readonly workers: number;
   readonly config: LauncherOrders['config'];
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** One life of a worker. */
+export interface SiteWorker {
+  readonly slot: number;
+  readonly pid: number;
+  readonly id: string;
+}
+
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
 /** Where one training takes place: its launcher, its workers, the ways between them, and who watches. */
-export class Site {
+export class Site implements AsyncDisposable {
   readonly timeline: Timeline;
   readonly ways: Ways = new Map();
   /** Of workers that live or have lived. */
@@ -27,6 +37,8 @@ export class Site {
   sha256: string | undefined;
   readonly errors: string[] = [];
   readonly #options: SiteOptions;
+  /** The newest life of each slot. */
+  readonly #lives = new Map<string, string>();
   #launcher: ChildProcess | undefined;
   #ended: string | undefined;
   #launches = 0;
@@ -34,7 +46,7 @@ export class Site {
   private constructor(options: SiteOptions) {
     this.#options = options;
     this.timeline = new Timeline(join(options.folder, 'logs'));
-    this.clockFile = join(options.folder, 'clock');
+    this.clockFile = options.clockFile;
   }
 
   static async open(options: SiteOptions): Promise<Site> {
@@ -44,12 +56,25 @@ export class Site {
     return site;
   }
 
+  get folder(): string {
+    return this.#options.folder;
+  }
+
   get ended(): string | undefined {
     return this.#ended;
   }
 
   get launches(): number {
     return this.#launches;
+  }
+
+  get launcherPid(): number | undefined {
+    return this.#launcher?.pid;
+  }
+
+  /** Names of the workers that live now, or come to life. */
+  get members(): readonly string[] {
+    return [...this.#lives.values()];
   }
 
   /** Starts a launcher; what it says is taken in. */
@@ -67,10 +92,18 @@ export class Site {
       },
     });
     this.#launcher = launcher;
-    createInterface({ input: launcher.stdout! }).on('line', (line) => this.#hear(JSON.parse(line)));
-    launcher.on('exit', (code) => {
+    createInterface({ input: launcher.stdout! }).on('line', (line) => this.#hear(JSON.parse(line) as Said));
+    launcher.on('close', (code) => {
       if (launcher === this.#launcher && code !== null) this.#ended ??= `the launcher ended with code ${code}`;
     });
+  }
+
+  /** After an end that was no end: the disk has room again. */
+  async launchAgain(): Promise<void> {
+    const launcher = this.#launcher!;
+    if (launcher.exitCode === null && launcher.signalCode === null) await once(launcher, 'exit');
+    this.#ended = undefined;
+    this.launch();
   }
 
   /** As a crash or a power cut: nothing of it is left to tell anybody. */
@@ -82,41 +115,44 @@ export class Site {
     return gone;
   }
 
-  /** Processes of the workers that run now, by slot. */
-  async pids(): Promise<ReadonlyMap<number, number>> {
-    const found = new Map<number, number>();
+  /** The workers that run now. */
+  async workers(): Promise<readonly SiteWorker[]> {
+    const found: SiteWorker[] = [];
     for (let slot = 0; slot < this.#options.workers; slot++) {
       const owner = await readFile(join(this.#options.folder, `worker-${slot}`, 'process'), 'utf8').catch(() => '');
       const pid = Number(owner.split(':')[1]);
-      if (pid > 0 && isAlive(pid)) found.set(slot, pid);
+      if (pid > 0 && isAlive(pid)) found.push({ slot, pid, id: this.#lives.get(`worker-${slot}`) ?? `worker-${slot}` });
     }
     return found;
   }
 
   /** Nothing of this run is left. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended === undefined && this.#launcher !== undefined) await this.killLauncher();
-    for (const pid of (await this.pids()).values()) process.kill(pid, 'SIGKILL');
+    for (const { pid } of await this.workers()) process.kill(pid, 'SIGKILL');
     for (const link of this.links.values()) link.close();
     this.timeline.close();
   }
 
-  #hear(said: Said): void {
-    if (said.listen) {
-      const { id, address } = said.listen;
+  #hear({ listen, artifact, committed, error, ended, why }: Said): void {
+    if (listen) {
+      const { id, address } = listen;
+      this.#lives.set(id.split('.')[0]!, id);
       startLinkProxy(id, address, this.ways).then(
         (link) => this.links.set(id, link),
-        (error: unknown) => this.errors.push(`no way to ${id}: ${String(error)}`),
+        (failure: unknown) => this.errors.push(`no way to ${id}: ${String(failure)}`),
       );
     }
-    if (said.artifact) this.sha256 = said.artifact.sha256;
-    if (said.error) this.errors.push(`${said.error.worker}: ${said.error.name} ${said.error.message}`);
-    if (said.ended) this.#ended = said.ended === 'finished' ? 'finished' : `failed: ${said.why}`;
+    if (committed) this.timeline.committed(committed.worker, committed.step, committed.leaves);
+    if (artifact) this.sha256 = artifact.sha256;
+    if (error) this.errors.push(`${error.worker}: ${error.name} ${error.message}`);
+    if (ended) this.#ended = ended === 'finished' ? 'finished' : `failed: ${why}`;
   }
 }
 
 interface Said {
   readonly listen?: { readonly id: string; readonly address: string };
+  readonly committed?: { readonly worker: string; readonly step: number; readonly leaves: number };
   readonly artifact?: { readonly sha256: string };
   readonly error?: { readonly worker: string; readonly name: string; readonly message: string };
   readonly ended?: 'finished' | 'failed';

@@ -6,6 +6,8 @@ export interface ProxiedRequest {
   readonly index: number;
   readonly method: string;
   readonly url: string;
+  /** It carries If-None-Match or If-Match. */
+  readonly conditional: boolean;
 }
 
 /**
@@ -24,6 +26,8 @@ export interface S3Proxy extends AsyncDisposable {
   /** From now on; numbering starts again. */
   schedule(fault: (request: ProxiedRequest) => ProxyFault | undefined): void;
   readonly seen: readonly ProxiedRequest[];
+  /** What the server answered since then, whether or not the client learnt it. */
+  readonly answers: readonly { readonly url: string; readonly status: number }[];
 }
 
 /** Stands between client and server and breaks what the schedule says. The Host header stays, so signatures hold. */
@@ -31,9 +35,11 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
   const { hostname, port } = new URL(target);
   let faultAt: (request: ProxiedRequest) => ProxyFault | undefined = () => undefined;
   let seen: ProxiedRequest[] = [];
+  let answers: { url: string; status: number }[] = [];
   const server = createServer(async (incoming, outgoing) => {
     const { method = '', url = '', headers } = incoming;
-    const described = { index: seen.length, method, url };
+    const conditional = headers['if-none-match'] !== undefined || headers['if-match'] !== undefined;
+    const described = { index: seen.length, method, url, conditional };
     seen.push(described);
     const fault = faultAt(described);
     const body = await bodyOf(incoming);
@@ -44,6 +50,7 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
     }
     const forwarded = httpRequest({ hostname, port, method, path: url, headers }, async (answer) => {
       const answerBody = await bodyOf(answer);
+      answers.push({ url, status: answer.statusCode ?? 502 });
       if (fault?.kind === 'lose') return void incoming.socket.destroy();
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       if (fault?.kind !== 'cut') return void outgoing.end(answerBody);
@@ -58,9 +65,13 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
     schedule(fault) {
       faultAt = fault;
       seen = [];
+      answers = [];
     },
     get seen() {
       return seen;
+    },
+    get answers() {
+      return answers;
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

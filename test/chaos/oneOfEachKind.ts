@@ -1,0 +1,31 @@
+import type { Storage } from './faults/fault.js';
+import type { FaultName } from './faults/faults.js';
+import { type CampaignPlan, runOf, seeded } from './plan.js';
+import type { RunPlan } from './trainOnce.js';
+
+const script: readonly { readonly storage: Storage; readonly names: readonly FaultName[] }[] = [
+  {
+    storage: 's3',
+    names: [
+      { kind: 'killWorker', name: 'one' },
+      { kind: 'storeAnswers', name: '503 SlowDown' },
+      { kind: 'jumpClock', name: 'forward' },
+      { kind: 'launcher', name: 'killed' },
+    ],
+  },
+  {
+    storage: 'disks',
+    names: [
+      { kind: 'fullDisk', name: 'of checkpoints' },
+      { kind: 'cutOneWay', name: 'from one to another' },
+      { kind: 'connections', name: 'reset' },
+      { kind: 'pauseWorker', name: 'for a moment' },
+    ],
+  },
+];
+
+/** The campaign that every test run makes. */
+export const oneOfEachKind = ({ seed, steps }: CampaignPlan): readonly RunPlan[] =>
+  script.map(({ storage, names }, place) =>
+    runOf({ name: `run-${place}`, storage, names, steps, random: seeded(seed * 1000 + place) }),
+  );
