@@ -9,7 +9,8 @@ import { parseArgs } from 'node:util';
 
 const layersOf = {
   controller: ['common', 'api', 'elastic', 'proto', 'controller'],
-  worker: ['common', 'api', 'elastic', 'proto', 'worker'],
+  // The command line too: `helm test` trains and asks with it, and so does who looks into a pod.
+  worker: ['common', 'api', 'elastic', 'proto', 'controller', 'worker', 'cli'],
 };
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = parseArgs({ options: { part: { type: 'string' }, out: { type: 'string' } } });

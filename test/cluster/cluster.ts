@@ -118,6 +118,7 @@ async function clusterOf({ paths, clients, kubeconfig, report, load, own }: Part
     helmPath: clients.helm,
     kubectl,
     helm: client(clients.helm),
+    isNear: own !== undefined,
   };
   return {
     ...cluster,

@@ -20,8 +20,7 @@ export interface ProjectImages {
   readonly worker: BuiltImage;
 }
 
-const sources = ['package.json', 'package-lock.json', '.npmrc', '.dockerignore', 'tsconfig.json', 'common', 'api', 'elastic', 'proto', 'controller', 'worker', 'images', 'examples/workplace', 'test/golden/models/llama']; // biome-ignore format: one list
-const sampleBase = 'test/golden/models/llama';
+const sources = ['package.json', 'package-lock.json', '.npmrc', '.dockerignore', 'tsconfig.json', 'common', 'api', 'elastic', 'proto', 'controller', 'worker', 'cli', 'images', 'examples/workplace', 'test/support/tinyBase.ts', 'test/support/tinyModel.ts', 'test/golden/data-tokenizers/qwen2']; // biome-ignore format: one list
 
 /** Builds the images of controller and CPU worker from this tree; an unchanged tree costs one reading of its sources. */
 export async function ensureProjectImages(images: string, report: Report): Promise<ProjectImages> {
@@ -31,11 +30,7 @@ export async function ensureProjectImages(images: string, report: Report): Promi
   const build = async (part: 'controller' | 'worker', target: string): Promise<BuiltImage> => {
     const name = `espalier.local/${part}:${key}`;
     const dockerfile = join(context, 'images', `Dockerfile.${part}`);
-    const args = {
-      NODE_IMAGE: base.build,
-      RUNTIME_IMAGE: base.runtime,
-      ...(part === 'worker' && { SAMPLE_BASE: sampleBase }),
-    };
+    const args = { NODE_IMAGE: base.build, RUNTIME_IMAGE: base.runtime };
     return { name, archive: await buildArchive(images, { name, context, dockerfile, target, args }, report) };
   };
   return { controller: await build('controller', 'controller'), worker: await build('worker', 'cpu') };

@@ -20,24 +20,20 @@ interface Kubectl {
   readonly kubectlPath: string;
   readonly kubeconfig: string;
   kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** This machine has a route to addresses of services. */
+  readonly isNear: boolean;
 }
 
-/** Starts versitygw in a namespace, with one bucket on an emptyDir, and forwards a port of this machine to it. */
+/** Starts versitygw in a namespace, with one bucket on an emptyDir, and finds a way to it from here. */
 export async function startClusterS3(cluster: Kubectl, namespace: string, image: string): Promise<ClusterS3> {
   const bucket = 'espalier';
   const objects = s3Objects(namespace, image, bucket);
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
   await cluster.kubectl(['apply', '-f', '-'], list);
   await cluster.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/s3', '--timeout=120s']);
-  const local = await freePort();
-  const args = ['--kubeconfig', cluster.kubeconfig, '-n', namespace, 'port-forward', 'service/s3', `${local}:${port}`];
-  const forward = spawn(cluster.kubectlPath, args, { stdio: 'ignore' });
-  const ended = new Promise<void>((done) => forward.once('exit', () => done()));
-  const endpointHere = `http://127.0.0.1:${local}`;
-  const stop = async () => {
-    forward.kill('SIGKILL');
-    await ended;
-  };
+  const { endpointHere, stop } = cluster.isNear
+    ? await direct(cluster, namespace)
+    : await forwarded(cluster, namespace);
   await until('the S3 server answers', 30, async () => (await fetch(endpointHere)).status > 0).catch(async (error) => {
     await stop();
     throw error;
@@ -50,6 +46,29 @@ export async function startClusterS3(cluster: Kubectl, namespace: string, image:
     credentials: s3Credentials,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+interface Way {
+  readonly endpointHere: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** The service's own address: it needs no API server, so it outlives tests that stop one. */
+async function direct({ kubectl }: Kubectl, namespace: string): Promise<Way> {
+  const address = await kubectl(['-n', namespace, 'get', 'service', 's3', '-o', 'jsonpath={.spec.clusterIP}']);
+  return { endpointHere: `http://${address}:${port}`, stop: async () => {} };
+}
+
+async function forwarded({ kubectlPath, kubeconfig }: Kubectl, namespace: string): Promise<Way> {
+  const local = await freePort();
+  const args = ['--kubeconfig', kubeconfig, '-n', namespace, 'port-forward', 'service/s3', `${local}:${port}`];
+  const forward = spawn(kubectlPath, args, { stdio: 'ignore' });
+  const ended = new Promise<void>((done) => forward.once('exit', () => done()));
+  const stop = async () => {
+    forward.kill('SIGKILL');
+    await ended;
+  };
+  return { endpointHere: `http://127.0.0.1:${local}`, stop };
 }
 
 function s3Objects(namespace: string, image: string, bucket: string): readonly unknown[] {

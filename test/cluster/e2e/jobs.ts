@@ -1,0 +1,170 @@
+import { apiVersion, kind } from '../../../api/fineTuneJob.js';
+import type { FineTuneJobStatus } from '../../../api/sections/status.js';
+import { until } from '../command.js';
+import { type Site, secretName } from './site.js';
+
+/** Generous: the machine may be slow and busy. */
+export const seconds = { finish: 600, step: 300 } as const;
+
+/** Any Kubernetes object, as kubectl prints it. */
+export interface KubeObject {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly generation?: number;
+    readonly resourceVersion?: string;
+    readonly creationTimestamp: string;
+    readonly deletionTimestamp?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+}
+
+export interface JobObject extends KubeObject {
+  readonly spec: { readonly workers: { readonly replicas: number }; readonly suspend: boolean };
+  readonly status?: FineTuneJobStatus;
+}
+
+export interface PodObject extends KubeObject {
+  readonly spec: { readonly nodeName?: string };
+  readonly status: {
+    readonly phase: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+/** Deep partial replacement of a manifest's spec: sections merge, everything else is replaced. */
+export type SpecPart = Readonly<Record<string, unknown>>;
+
+/** A job on the tiny base: all jobs of a file that train alike have one recipe, and so one adapter. */
+export function tinyManifest({ s3 }: Site, name: string, part: SpecPart = {}): object {
+  const spec: SpecPart = {
+    connections: [{ name: 'store', endpoint: s3.endpoint, secretRef: { name: secretName } }],
+    base: { source: `s3://${s3.bucket}/bases/tiny`, connection: 'store' },
+    data: {
+      train: [{ source: `s3://${s3.bucket}/data/train.jsonl`, connection: 'store' }],
+      maxTokens: 64,
+      packing: false,
+    },
+    method: { lora: { rank: 4, alpha: 8, targetModules: 'all-linear' } },
+    training: { maxSteps: 30, batch: { sequences: 6, microBatch: 1 }, learningRate: 0.01 },
+    workers: { replicas: 3, engines: 1 },
+    checkpoint: { everySteps: 10 },
+    output: { destination: `s3://${s3.bucket}/out/${name}/`, connection: 'store' },
+  };
+  return { apiVersion, kind, metadata: { name }, spec: merged(spec, part) };
+}
+
+const isSection = (value: unknown): value is SpecPart =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const merged = (whole: SpecPart, part: SpecPart): SpecPart => ({
+  ...whole,
+  ...Object.fromEntries(
+    Object.entries(part).map(([key, value]) => {
+      const old = whole[key];
+      return [key, isSection(old) && isSection(value) ? { ...old, ...value } : value];
+    }),
+  ),
+});
+
+export async function apply(site: Site, manifest: object): Promise<void> {
+  await site.cluster.kubectl(['-n', site.namespace, 'apply', '-f', '-'], JSON.stringify(manifest));
+}
+
+export async function job(site: Site, name: string): Promise<JobObject> {
+  return JSON.parse(await site.kubectl('get', 'ftj', name, '-o', 'json')) as JobObject;
+}
+
+export const conditionOf = ({ status }: JobObject, type: string) =>
+  status?.conditions?.find((condition) => condition.type === type);
+
+/** What a user does to wait; throws with what the job says when it did not come to a good end. */
+export async function finished(site: Site, name: string): Promise<JobObject> {
+  await site
+    .kubectl('wait', `ftj/${name}`, '--for=condition=Finished', `--timeout=${seconds.finish}s`)
+    .catch(async (error) => {
+      throw new Error(`${name} does not finish:\n${await story(site, name)}`, { cause: error });
+    });
+  const found = await job(site, name);
+  if (found.status?.state !== 'Complete') throw new Error(`${name} is not complete:\n${await story(site, name)}`);
+  return found;
+}
+
+/** Polls a job until `wanted` holds. The API server may be away in between. */
+export function jobUntil(
+  site: Site,
+  name: string,
+  what: string,
+  wanted: (job: JobObject) => boolean | Promise<boolean>,
+): Promise<JobObject> {
+  return until(`${name} ${what}`, seconds.step, async () => {
+    const found = await job(site, name);
+    return (await wanted(found)) && found;
+  }).catch(async (error) => {
+    throw new Error(`never: ${name} ${what}\n${await story(site, name)}`, { cause: error });
+  });
+}
+
+/** Everything of the job's making, by label: what its owner reference removes with it. */
+export async function children(site: Site, name: string): Promise<readonly KubeObject[]> {
+  const kinds = 'jobs,pods,configmaps,secrets,poddisruptionbudgets,networkpolicies';
+  const text = await site.kubectl('get', kinds, '-l', `espalier.dev/job=${name}`, '-o', 'json');
+  return (JSON.parse(text) as { items: KubeObject[] }).items;
+}
+
+/** `Pod tiny-0-1 Succeeded`, `ConfigMap tiny-view`: names without the random end that a Job gives its pods. */
+export const listed = (objects: readonly KubeObject[]): readonly string[] =>
+  objects
+    .map((object) => {
+      const { phase } = (object as Partial<PodObject>).status ?? {};
+      const index = object.metadata.labels?.['batch.kubernetes.io/job-completion-index'];
+      const name = index === undefined ? object.metadata.name : object.metadata.name.replace(/-[a-z0-9]{5}$/, '');
+      return [object.kind, name, ...(phase && object.kind === 'Pod' ? [phase] : [])].join(' ');
+    })
+    .sort();
+
+export async function workerPods(site: Site, name: string): Promise<readonly PodObject[]> {
+  const select = `espalier.dev/job=${name},espalier.dev/role=worker`;
+  const text = await site.kubectl('get', 'pods', '-l', select, '-o', 'json');
+  return (JSON.parse(text) as { items: PodObject[] }).items;
+}
+
+export const isRunning = ({ metadata, status }: PodObject): boolean =>
+  metadata.deletionTimestamp === undefined && status.phase === 'Running';
+
+/** Highest step that some running worker has committed, by its log: the status tells it only every 30 s. */
+export async function stepOf(site: Site, name: string): Promise<number> {
+  const running = (await workerPods(site, name)).filter(isRunning);
+  const steps = await Promise.all(
+    running.map(async ({ metadata }) => {
+      const log = await site.kubectl('logs', metadata.name, '--tail=40').catch(() => '');
+      const lines = log.split('\n').filter((line) => line.includes('"message":"committed"'));
+      return Math.max(-1, ...lines.map((line) => (JSON.parse(line) as { step: number }).step));
+    }),
+  );
+  return Math.max(-1, ...steps);
+}
+
+/** Waits until a worker has committed this step. */
+export async function steppedTo(site: Site, name: string, step: number): Promise<void> {
+  await until(`${name} commits step ${step}`, seconds.step, async () => (await stepOf(site, name)) >= step).catch(
+    async (error) => {
+      throw new Error(`${name} never commits step ${step}:\n${await story(site, name)}`, { cause: error });
+    },
+  );
+}
+
+/** For the message of a test that fails: what there is, and what it said. */
+export async function story(site: Site, name: string): Promise<string> {
+  const told = async (...args: string[]) => site.kubectl(...args).catch((error: unknown) => String(error));
+  const pods = await workerPods(site, name).catch(() => []);
+  return [
+    await told('get', 'ftj', name, '-o', 'jsonpath={.status}'),
+    await told('get', 'jobs,pods', '-l', `espalier.dev/job=${name}`, '-o', 'wide'),
+    await told('get', 'events', '--sort-by=.lastTimestamp'),
+    ...(await Promise.all(pods.map(async ({ metadata }) => `${metadata.name}:\n${await told('logs', metadata.name, '--tail=12')}`))), // biome-ignore format: one list
+    await site.cluster.kubectl(['-n', 'espalier-e2e', 'logs', 'deploy/espalier', '--tail=40']).catch(String),
+  ].join('\n---\n');
+}
