@@ -3,17 +3,18 @@ import { test } from 'node:test';
 import { acceptance, advance } from './advance.js';
 import type { Effect } from './effect.js';
 import type { ExchangeEvent } from './event.js';
-import { defaultTiming } from './rules.js';
+import { createRules, defaultTiming } from './rules.js';
 import { type ExchangeState, initialState } from './state.js';
 import { waitingFor } from './tell.js';
 import type { View } from './view.js';
 
-const rules = {
+const rules = createRules({
   steps: 4,
   shards: 2,
   leavesOf: () => [0, 1, 2, 3].map((index) => ({ index, cost: 1 })),
   timing: defaultTiming,
-};
+  assignment: 'bySpeed',
+});
 const viewOf = (number: number, ...ids: string[]): View => ({
   number,
   members: ids.map((id) => ({ id, address: id, joined: true })),

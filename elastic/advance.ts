@@ -26,7 +26,7 @@ export function advanceAll(state: ExchangeState, events: readonly ExchangeEvent[
   const turn: Turn = { state, effects: [] };
   for (const event of events) (handlers[event.kind] as (turn: Turn, event: ExchangeEvent) => void)(turn, event);
   settle(turn);
-  return turn;
+  return { state: turn.state, effects: turn.effects };
 }
 
 type Handlers = {
@@ -67,7 +67,8 @@ const handlers: Handlers = {
     }
     const others = view.members.filter(({ id }) => id !== state.self);
     const peers = new Map(others.map(({ id }) => [id, state.peers.get(id) ?? newPeer(state.nowMs)]));
-    turn.state = { ...state, view, peers };
+    const joined = new Set(view.members.filter((member) => member.joined).map(({ id }) => id));
+    turn.state = { ...state, view, joined, peers };
   },
 
   linkUp(turn, { peer }) {
@@ -82,8 +83,10 @@ const handlers: Handlers = {
   status(turn, { from, status }) {
     const peer = turn.state.peers.get(from);
     if (peer === undefined || (peer.status !== undefined && status.sequence <= peer.status.sequence)) return;
-    const kept = peer.status?.step === status.step ? peer.claims : new Map<number, number>();
-    const claims = new Map(status.running.map((leaf) => [leaf, kept.get(leaf) ?? turn.state.nowMs]));
+    const kept = peer.status?.step === status.step ? peer.claims : [];
+    const claims = status.running.map(
+      (leaf) => kept.find((claim) => claim.leaf === leaf) ?? { leaf, sinceMs: turn.state.nowMs },
+    );
     changePeer(turn, from, { status, claims, heardAtMs: turn.state.nowMs });
   },
 
@@ -134,7 +137,8 @@ const handlers: Handlers = {
       if (copy !== undefined) continue;
       if (!wanted || insertPiece(turn, key) === 'covered') turn.effects.push({ kind: 'drop', key });
     }
-    const cost = state.rules.leavesOf(step).find(({ index }) => index === leaf)?.cost ?? 0;
+    const place = piecesOf(state, step).tree.nodes.get(node)!.from;
+    const { cost } = state.rules.leavesOf(step)[place]!;
     const rate = elapsedMs > 0 ? cost / elapsedMs : state.rate;
     turn.state = { ...turn.state, rate: state.rate === 0 ? rate : (state.rate + rate) / 2 };
     if (wanted) turn.state = { ...turn.state, done: [...state.done, leaf], progressAtMs: state.nowMs };
@@ -243,5 +247,7 @@ function openStep(turn: Turn): void {
   turn.state = { ...turn.state, home: homeOf(turn.state) };
 }
 
-const since = (names: ReadonlySet<string>, step: number): ReadonlySet<string> =>
-  new Set([...names].filter((name) => Number.parseInt(name, 10) >= step));
+function since(names: ReadonlySet<string>, step: number): ReadonlySet<string> {
+  if (names.size === 0) return names;
+  return new Set([...names].filter((name) => Number.parseInt(name, 10) >= step));
+}

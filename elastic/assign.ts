@@ -1,7 +1,9 @@
 import { byCodeUnit } from '../common/hash.js';
-import { coversLeaf, isReduced } from './pieces.js';
+import { Lanes } from './lanes.js';
+import { type Outlook, outlookOf } from './outlook.js';
+import { coversLeaf } from './pieces.js';
 import type { Leaf } from './rules.js';
-import { type ExchangeState, isAlive, isJoined, type Peer, piecesOf } from './state.js';
+import { type Claim, type ExchangeState, type Home, isAlive, isJoined, piecesOf } from './state.js';
 import { leafNode } from './tree.js';
 
 /**
@@ -9,151 +11,153 @@ import { leafNode } from './tree.js';
  * Neighbouring leaves are one member's home (they merge before they travel), as many as its measured speed deserves; who
  * has none left takes the last of the slowest's. Two who pick the same leaf waste time, never bits.
  */
-export function homeOf(state: ExchangeState): ReadonlyMap<number, string> {
+export function homeOf(state: ExchangeState): Home {
   const leaves = state.rules.leavesOf(state.step);
-  const total = leaves.reduce((sum, { cost }) => sum + cost, 0);
   const members = [...state.candidates].sort(byCodeUnit);
-  const speeds = members.map((id) => speedOf(state, id));
+  if (members.length === 0) return { members, ends: [] };
+  const speeds = members.map((id) => (state.rules.assignment === 'fixed' ? 1 : speedOf(state, id)));
   const speed = speeds.reduce((sum, value) => sum + value, 0);
-  const home = new Map<number, string>();
+  const total = leaves.reduce((sum, { cost }) => sum + cost, 0);
+  const ends: number[] = [];
   let before = 0;
-  let member = 0;
-  let bound = speeds[0] ?? 0;
-  for (const { index, cost } of leaves) {
+  let bound = speeds[0]!;
+  for (const [place, { cost }] of leaves.entries()) {
     // The middle of the leaf on the line of all work decides whose it is.
     const middle = ((before + cost / 2) / total) * speed;
-    while (middle > bound && member < members.length - 1) bound += speeds[++member]!;
-    if (members[member] !== undefined) home.set(index, members[member]!);
+    while (middle > bound && ends.length < members.length - 1) {
+      ends.push(place);
+      bound += speeds[ends.length]!;
+    }
     before += cost;
   }
-  return home;
+  while (ends.length < members.length) ends.push(leaves.length);
+  return { members, ends };
+}
+
+/** Leaves of the current step whose turn it is here first. */
+export function ownHome({ home, self, rules, step }: ExchangeState): readonly Leaf[] {
+  const place = home.members.indexOf(self);
+  return place < 0 ? [] : rules.leavesOf(step).slice(place === 0 ? 0 : home.ends[place - 1], home.ends[place]);
 }
 
 /** The leaf that a free engine here should compute now; undefined = better none. */
 export function pickLeaf(state: ExchangeState): number | undefined {
-  const leaves = state.rules.leavesOf(state.step);
-  const open = leaves.filter((leaf) => isOpen(state, leaf.index));
-  if (open.length === 0) return pickSlow(state, leaves);
+  const isOpen = outlookOf(state);
+  const open = state.rules.leavesOf(state.step).filter(({ index }) => isOpen(index));
+  if (open.length === 0) return state.rules.assignment === 'fixed' ? undefined : pickSlow(state);
+  if (state.rules.assignment === 'fixed') return pickFixed(state, isOpen);
   if (!isWorthIt(state, open)) return undefined;
-  const own = open.find(({ index }) => state.home.get(index) === state.self);
-  if (own !== undefined) return own.index;
-  return lastOfTheLongest(state, open);
+  return ownHome(state).find(({ index }) => isOpen(index))?.index ?? lastOfTheLongest(state, open);
 }
 
-/** Nobody alive computes or has computed it, and somebody who needs it lacks it. */
-export function isOpen(state: ExchangeState, leaf: number): boolean {
-  if (state.running.some((run) => run.step === state.step && run.leaf === leaf)) return false;
-  if (coversLeaf(piecesOf(state, state.step), leafNode(leaf))) return false;
-  if (state.stalled) return true;
-  for (const [id, { status }] of state.peers)
-    if (status?.step === state.step && isAlive(state, id) && !status.leaving)
-      if (status.running.includes(leaf) || status.done.includes(leaf)) return false;
-  return !isSettled(state, leaf);
-}
-
-/** Every owner has it, as far as is known here: nobody need compute it again, even if its author is lost. */
-function isSettled(state: ExchangeState, leaf: number): boolean {
-  const pieces = piecesOf(state, state.step);
-  return state.owners.every((owner, shard) => {
-    if (isReduced(pieces, shard)) return true;
-    if (owner === state.self) return [...pieces.shards[shard]!.keys()].some((node) => below(state, node, leaf));
-    const status = state.peers.get(owner)?.status;
-    if (status === undefined || status.step < state.step) return false;
-    if (status.step > state.step || status.reduced.includes(shard)) return true;
-    return status.reducing.includes(shard) && !status.missing.includes(leaf);
-  });
-}
-
-function below(state: ExchangeState, node: number, leaf: number): boolean {
-  const { tree } = piecesOf(state, state.step);
-  const { from, to } = tree.nodes.get(node)!;
-  return tree.leaves.slice(from, to).includes(leaf);
-}
-
-interface Lane {
-  readonly member: string;
-  readonly rate: number;
-  freeAtMs: number;
-}
+/** One's own leaves alone; homes of members that are lost are shared out anew. */
+const pickFixed = (state: ExchangeState, isOpen: Outlook): number | undefined =>
+  (state.stalled ? state.rules.leavesOf(state.step) : ownHome(state)).find(({ index }) => isOpen(index))?.index;
 
 /**
  * Gives the open leaves, one by one, to the engine that would end them first; true if a free engine here gets one. So a
- * slow worker leaves the last leaf to a fast one that is about to be free.
+ * slow worker leaves the last leaf to a fast one that is about to be free. Engines compare by a leaf of mean cost.
  */
 function isWorthIt(state: ExchangeState, open: readonly Leaf[]): boolean {
-  const lanes = lanesOf(state);
-  for (const { cost } of open) {
-    let best: Lane | undefined;
-    for (const lane of lanes)
-      if (best === undefined || lane.freeAtMs + cost / lane.rate < best.freeAtMs + cost / best.rate) best = lane;
-    if (best === undefined) return true;
-    if (best.member === state.self && best.freeAtMs <= state.nowMs) return true;
-    best.freeAtMs += cost / best.rate;
+  const cost = open.reduce((sum, leaf) => sum + leaf.cost, 0) / open.length;
+  const lanes = lanesOf(state, cost);
+  for (let given = 0; given < open.length; given++) {
+    const best = lanes.first;
+    if (best === undefined || (best.own && best.freeAtMs <= state.nowMs)) return true;
+    lanes.give();
   }
   return false;
 }
 
 /** Every engine at work on this step, own ones first. */
-function lanesOf(state: ExchangeState): Lane[] {
-  const lanes = enginesOf(
-    state,
-    state.self,
-    state.parallel,
-    state.running.map(({ leaf, sinceMs }) => [leaf, sinceMs]),
-  );
+function lanesOf(state: ExchangeState, cost: number): Lanes {
+  const lanes = new Lanes();
+  const add = (id: string, parallel: number, running: readonly Claim[]) => {
+    const rate = rateOf(state, id);
+    for (let engine = 0; engine < parallel; engine++) {
+      const run = running[engine];
+      const freeAtMs = run === undefined ? state.nowMs : Math.max(endOf(state, run, rate), state.nowMs + 1);
+      lanes.add({ own: id === state.self, leafMs: cost / rate, freeAtMs });
+    }
+  };
+  add(state.self, state.parallel, state.running);
   for (const [id, peer] of state.peers) {
     const { status } = peer;
-    if (status === undefined || status.leaving || !isAlive(state, id) || !isJoined(state, id)) continue;
-    if (status.step === state.step) lanes.push(...enginesOf(state, id, status.parallel, [...peer.claims]));
-    if (status.step === state.step - 1) lanes.push(...enginesOf(state, id, status.parallel, []));
+    if (status === undefined || status.leaving || !isAlive(state, peer) || !isJoined(state, id)) continue;
+    if (status.step === state.step) add(id, status.parallel, peer.claims);
+    if (status.step === state.step - 1) add(id, status.parallel, []);
   }
   return lanes;
 }
 
-function enginesOf(state: ExchangeState, member: string, parallel: number, running: [number, number][]): Lane[] {
-  const rate = rateOf(state, member);
-  return Array.from({ length: parallel }, (_, engine) => {
-    const run = running[engine];
-    const endsAtMs = run === undefined ? state.nowMs : run[1] + costOf(state, run[0]) / rate;
-    return { member, rate, freeAtMs: run === undefined ? state.nowMs : Math.max(endsAtMs, state.nowMs + 1) };
-  });
+const endOf = (state: ExchangeState, { leaf, sinceMs }: Claim, rate: number): number =>
+  sinceMs + costOf(state, leaf) / rate;
+
+/** The last open leaf in the home that has most to do. */
+function lastOfTheLongest(state: ExchangeState, open: readonly Leaf[]): number | undefined {
+  const homes = homesOf(state, open);
+  let longest: { readonly leftMs: number; readonly last: number } | undefined;
+  for (const home of homes) if (longest === undefined || home.leftMs > longest.leftMs) longest = home;
+  return longest?.last;
 }
 
-function lastOfTheLongest(state: ExchangeState, open: readonly Leaf[]): number | undefined {
-  const left = new Map<string, number>();
+/** Per home with open leaves: how long its member needs for them, and the last of them. */
+function homesOf(state: ExchangeState, open: readonly Leaf[]): { leftMs: number; last: number }[] {
+  const { members, ends } = state.home;
+  const { nodes } = piecesOf(state, state.step).tree;
+  const homes: { leftMs: number; last: number }[] = [];
+  let member = -1;
   for (const { index, cost } of open) {
-    const member = state.home.get(index) ?? '';
-    left.set(member, (left.get(member) ?? 0) + cost / speedOf(state, member));
+    const place = nodes.get(leafNode(index))!.from;
+    const before = member;
+    while (member < 0 || (member < ends.length && place >= ends[member]!)) member++;
+    if (member !== before) homes.push({ leftMs: 0, last: index });
+    const home = homes.at(-1)!;
+    home.leftMs += cost / speedOf(state, members[member] ?? '');
+    home.last = index;
   }
-  const longest = [...left].reduce((best, entry) => (entry[1] > best[1] ? entry : best));
-  return open.findLast(({ index }) => (state.home.get(index) ?? '') === longest[0])?.index;
+  return homes;
 }
 
 /** Nothing is open: a leaf that somebody else runs, if it would be done here clearly earlier. */
-function pickSlow(state: ExchangeState, leaves: readonly Leaf[]): number | undefined {
+function pickSlow(state: ExchangeState): number | undefined {
   if (state.rate === 0) return undefined;
+  const pieces = piecesOf(state, state.step);
+  const here = new Set(state.running.filter(({ step }) => step === state.step).map(({ leaf }) => leaf));
   let pick: number | undefined;
   let latest = 0;
-  for (const { index, cost } of leaves) {
-    const runners = [...state.peers].filter(([id, peer]) => runs(state, id, peer, index));
-    const here = state.running.some((run) => run.step === state.step && run.leaf === index);
-    if (runners.length !== 1 || here || coversLeaf(piecesOf(state, state.step), leafNode(index))) continue;
-    const [id, { claims }] = runners[0]!;
+  for (const [leaf, { id, claim }] of [...loneRunners(state)].sort(([a], [b]) => a - b)) {
+    if (here.has(leaf) || coversLeaf(pieces, leafNode(leaf))) continue;
+    const cost = costOf(state, leaf);
     const expectedMs = cost / rateOf(state, id);
-    const ranMs = state.nowMs - claims.get(index)!;
+    const ranMs = state.nowMs - claim.sinceMs;
     const leftMs =
       ranMs > expectedMs * state.rules.timing.overdueFactor ? Number.POSITIVE_INFINITY : expectedMs - ranMs;
     const hereMs = (cost / state.rate) * 1.25;
-    if (leftMs > hereMs && leftMs > latest) [pick, latest] = [index, leftMs];
+    if (leftMs > hereMs && leftMs > latest) [pick, latest] = [leaf, leftMs];
   }
   return pick;
 }
 
-const runs = (state: ExchangeState, id: string, { status, claims }: Peer, leaf: number): boolean =>
-  status?.step === state.step && isAlive(state, id) && claims.has(leaf);
+/** Leaves that exactly one peer runs. */
+function loneRunners(state: ExchangeState): ReadonlyMap<number, { readonly id: string; readonly claim: Claim }> {
+  const lone = new Map<number, { readonly id: string; readonly claim: Claim }>();
+  const shared = new Set<number>();
+  for (const [id, peer] of state.peers) {
+    if (peer.status?.step !== state.step || !isAlive(state, peer)) continue;
+    for (const claim of peer.claims) {
+      if (lone.has(claim.leaf)) shared.add(claim.leaf);
+      lone.set(claim.leaf, { id, claim });
+    }
+  }
+  for (const leaf of shared) lone.delete(leaf);
+  return lone;
+}
 
-const costOf = (state: ExchangeState, leaf: number): number =>
-  state.rules.leavesOf(state.step).find(({ index }) => index === leaf)?.cost ?? 1;
+function costOf(state: ExchangeState, leaf: number): number {
+  const node = piecesOf(state, state.step).tree.nodes.get(leafNode(leaf));
+  return node === undefined ? 1 : state.rules.leavesOf(state.step)[node.from]!.cost;
+}
 
 /** Cost units per millisecond of one engine; an unmeasured one is taken to be like our own. */
 function rateOf(state: ExchangeState, id: string): number {

@@ -14,8 +14,9 @@ import {
 /** The highest step that a reachable member is known to have reached. */
 export function frontier(state: ExchangeState): number {
   let highest = 0;
-  for (const [id, { status }] of state.peers)
-    if (status !== undefined && isAlive(state, id) && isJoined(state, id)) highest = Math.max(highest, status.step);
+  for (const [id, peer] of state.peers)
+    if (peer.status !== undefined && peer.status.step > highest && isAlive(state, peer) && isJoined(state, id))
+      highest = peer.status.step;
   return highest;
 }
 
@@ -29,15 +30,18 @@ export function catchUp(turn: Turn): void {
 
 /** Somebody who is ahead still has all of our step: it can be finished by shards. */
 const isRetained = (state: ExchangeState): boolean =>
-  [...state.peers].some(
-    ([id, { status }]) =>
-      status !== undefined && isAlive(state, id) && status.retains <= state.step && state.step < status.step,
+  [...state.peers.values()].some(
+    (peer) =>
+      peer.status !== undefined &&
+      isAlive(state, peer) &&
+      peer.status.retains <= state.step &&
+      state.step < peer.status.step,
   );
 
 function fetchState(turn: Turn): void {
   const { state } = turn;
   const from = [...state.peers]
-    .filter(([id, peer]) => isReachable(state, id) && isJoined(state, id) && state.nowMs >= peer.pausedUntilMs)
+    .filter(([id, peer]) => isReachable(state, peer) && isJoined(state, id) && state.nowMs >= peer.pausedUntilMs)
     .filter(([, { status }]) => status !== undefined && status.step > state.step)
     .sort(([, a], [, b]) => b.status!.step - a.status!.step)[0];
   if (from === undefined) return;
@@ -51,24 +55,25 @@ function fetchReduced(turn: Turn): void {
   if (state.step >= state.rules.steps) return;
   // Mostly nobody has anything: then there is nothing to look for, shard by shard.
   const has = ({ status }: Peer) => status !== undefined && (status.step > state.step || status.reduced.length > 0);
-  if (![...state.peers.values()].some(has)) return;
+  const holders = [...state.peers].filter(
+    ([, peer]) => has(peer) && isReachable(state, peer) && state.nowMs >= peer.pausedUntilMs,
+  );
+  if (holders.length === 0) return;
   const pieces = piecesOf(state, state.step);
+  const underWay = new Set([...state.peers.values()].flatMap(({ fetching }) => [...fetching]));
   for (let shard = 0; shard < state.rules.shards; shard++) {
     const key: PieceKey = { step: state.step, shard, node: pieces.tree.root };
-    if (isReduced(pieces, shard) || isBeingFetched(turn.state, key)) continue;
-    const from = [...turn.state.peers]
-      .filter(([id, peer]) => isReachable(turn.state, id) && turn.state.nowMs >= peer.pausedUntilMs)
-      .filter(([, peer]) => peer.fetching.size < turn.state.rules.timing.window)
+    if (isReduced(pieces, shard) || underWay.has(pieceName(key))) continue;
+    const from = holders
       .filter(([, { status }]) => holdsReduced(status, key))
-      .sort(([, a], [, b]) => a.fetching.size - b.fetching.size)[0];
+      .map(([id]) => ({ id, fetching: turn.state.peers.get(id)!.fetching }))
+      .filter(({ fetching }) => fetching.size < state.rules.timing.window)
+      .sort((a, b) => a.fetching.size - b.fetching.size)[0];
     if (from === undefined) continue;
-    changePeer(turn, from[0], { fetching: new Set(from[1].fetching).add(pieceName(key)) });
-    turn.effects.push({ kind: 'fetch', from: from[0], key });
+    changePeer(turn, from.id, { fetching: new Set(from.fetching).add(pieceName(key)) });
+    turn.effects.push({ kind: 'fetch', from: from.id, key });
   }
 }
-
-const isBeingFetched = ({ peers }: ExchangeState, key: PieceKey): boolean =>
-  [...peers.values()].some(({ fetching }) => fetching.has(pieceName(key)));
 
 function holdsReduced(
   status: { step: number; retains: number; reduced: readonly number[] } | undefined,

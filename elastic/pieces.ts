@@ -16,13 +16,15 @@ export function insertPiece(turn: Turn, key: PieceKey, copy: Held = own): 'taken
   }
   held.set(key.node, copy);
   setShard(turn, key.step, key.shard, held);
-  mergeSiblings(turn, key.step, key.shard);
+  mergeUpwards(turn, key.step, key.shard, key.node);
   return 'taken';
 }
 
 /** The held node that is `node` or an ancestor of it. */
-export function coveringNode(pieces: StepPieces, shard: number, node: number): number | undefined {
-  for (const held of pieces.shards[shard]!.keys()) if (contains(pieces.tree, held, node)) return held;
+export function coveringNode({ tree, shards }: StepPieces, shard: number, node: number): number | undefined {
+  const held = shards[shard]!;
+  for (let at: number | undefined = node; at !== undefined; at = tree.nodes.get(at)?.parent)
+    if (held.has(at)) return at;
   return undefined;
 }
 
@@ -35,25 +37,28 @@ export const isReduced = (pieces: StepPieces, shard: number): boolean => pieces.
 
 export const isWhole = (pieces: StepPieces): boolean => pieces.shards.every((_, shard) => isReduced(pieces, shard));
 
-/** Replaces two held siblings by their sum, upwards, as long as it saves work for the one who reduces the shard. */
-export function mergeSiblings(turn: Turn, step: number, shard: number): void {
-  for (;;) {
+/** Replaces a held node and its held sibling by their sum, and so on upwards, as long as it saves work for the owner. */
+function mergeUpwards(turn: Turn, step: number, shard: number, from: number): void {
+  for (let at: number | undefined = from; at !== undefined; ) {
     const { tree, shards } = piecesOf(turn.state, step);
-    const pair = [...shards[shard]!.keys()]
-      .map((node) => tree.nodes.get(node)!)
-      .find(
-        (node) =>
-          node.sibling !== undefined && shards[shard]!.has(node.sibling) && mayMerge(turn.state, step, shard, node),
-      );
-    if (pair?.parent === undefined) return;
-    const [left, right] = tree.nodes.get(pair.parent)!.children!;
-    const held = new Map(shards[shard]);
-    held.delete(left);
-    held.delete(right);
-    held.set(pair.parent, own);
-    setShard(turn, step, shard, held);
-    turn.effects.push({ kind: 'add', step, shard, left, right, into: pair.parent });
+    const node: TreeNode = tree.nodes.get(at)!;
+    const held = shards[shard]!;
+    if (node.parent === undefined || !held.has(at) || !held.has(node.sibling!)) return;
+    if (!mayMerge(turn.state, step, shard, node)) return;
+    const [left, right] = tree.nodes.get(node.parent)!.children!;
+    const next = new Map(held);
+    next.delete(left);
+    next.delete(right);
+    next.set(node.parent, own);
+    setShard(turn, step, shard, next);
+    turn.effects.push({ kind: 'add', step, shard, left, right, into: node.parent });
+    at = node.parent;
   }
+}
+
+/** What may be merged has changed: everything held is looked at again. */
+export function mergeSiblings(turn: Turn, step: number, shard: number): void {
+  for (const node of piecesOf(turn.state, step).shards[shard]!.keys()) mergeUpwards(turn, step, shard, node);
 }
 
 /** Whoever reduces the shard always merges. Others do not once the owner has one of the two: the other alone is enough. */

@@ -1,11 +1,25 @@
+import { buildTree, type Tree } from './tree.js';
+
 /** What never changes during a training: from the recipe, and the protocol's waits. */
-export interface Rules {
+export interface Rules extends RuleFacts {
+  /** The summation tree of a step. */
+  readonly treeOf: (step: number) => Tree;
+}
+
+export interface RuleFacts {
   readonly steps: number;
   readonly shards: number;
   /** Present leaves of a step, ascending; at least one. */
   readonly leavesOf: (step: number) => readonly Leaf[];
   readonly timing: Timing;
+  readonly assignment: Assignment;
 }
+
+/**
+ * `bySpeed`: leaves follow measured speed, and who has none left takes some of the slowest's. `fixed`: equal shares, and
+ * nobody takes another's unless it is suspected: the usual partition, for comparison.
+ */
+export type Assignment = 'bySpeed' | 'fixed';
 
 export interface Leaf {
   readonly index: number;
@@ -45,3 +59,21 @@ export const defaultTiming: Timing = {
   retainSteps: 2,
   aheadSteps: 8,
 };
+
+/** Steps whose books are kept: the present one, those that peers may still ask for, and those ahead. */
+const keptSteps = 16;
+
+/** Leaves and trees are asked for many times in a turn: those of the last steps are kept. */
+export function createRules(facts: RuleFacts): Rules {
+  const kept = new Map<number, { readonly leaves: readonly Leaf[]; readonly tree: Tree }>();
+  const booksOf = (step: number) => {
+    const known = kept.get(step);
+    if (known !== undefined) return known;
+    const leaves = facts.leavesOf(step);
+    const books = { leaves, tree: buildTree(leaves.map(({ index }) => index)) };
+    kept.set(step, books);
+    if (kept.size > keptSteps) kept.delete(kept.keys().next().value!);
+    return books;
+  };
+  return { ...facts, leavesOf: (step) => booksOf(step).leaves, treeOf: (step) => booksOf(step).tree };
+}

@@ -1,10 +1,9 @@
-import { byCodeUnit } from '../common/hash.js';
 import { homeOf, pickLeaf } from './assign.js';
 import { catchUp, frontier } from './catchup.js';
-import { deliver, expectedHere, wantedBy } from './deliver.js';
+import { deliver, offerOf, wantedBy } from './deliver.js';
 import { ownersOf } from './ownership.js';
 import { isWhole, mergeSiblings } from './pieces.js';
-import { type ExchangeState, isAlive, isJoined, isReachable, piecesOf, type Turn } from './state.js';
+import { type Activity, type ExchangeState, isAlive, isJoined, isReachable, piecesOf, type Turn } from './state.js';
 import { tell } from './tell.js';
 
 /**
@@ -30,9 +29,9 @@ function chooseOwners(turn: Turn): void {
   const { state } = turn;
   const candidates = (state.view?.members ?? [])
     .filter(({ id, joined }) => joined && (id === state.self ? state.activity.kind !== 'leaving' : mayOwn(state, id)))
-    .map(({ id }) => id)
-    .sort(byCodeUnit);
-  if (candidates.join() === state.candidates.join() && state.owners.length > 0 === candidates.length > 0) return;
+    .map(({ id }) => id);
+  const same = candidates.length === state.candidates.length && candidates.every((id, i) => id === state.candidates[i]);
+  if (same && state.owners.length > 0 === candidates.length > 0) return;
   turn.state = { ...state, candidates, owners: ownersOf(candidates, state.rules.shards) };
   if (state.step < state.rules.steps) turn.state = { ...turn.state, home: homeOf(turn.state) };
   remerge(turn);
@@ -40,8 +39,9 @@ function chooseOwners(turn: Turn): void {
 
 /** One who has finished stays an owner of nothing: it waits for no shard. */
 function mayOwn(state: ExchangeState, id: string): boolean {
-  const status = state.peers.get(id)?.status;
-  if (!isReachable(state, id) || status?.leaving) return false;
+  const peer = state.peers.get(id);
+  const status = peer?.status;
+  if (!isReachable(state, peer) || status?.leaving) return false;
   return !(status?.finished && state.step < state.untilStep);
 }
 
@@ -60,11 +60,11 @@ function noticeStall(turn: Turn): void {
   if (state.stalled || state.activity.kind !== 'summing' || state.step >= state.untilStep) return;
   if (!isJoined(state, state.self) || state.nowMs - state.progressAtMs < stallMs) return;
   if (state.running.some(({ step }) => step === state.step)) return;
-  const busy = [...state.peers].some(
-    ([id, { claims, status }]) =>
-      status?.step === state.step &&
-      isAlive(state, id) &&
-      [...claims.values()].some((since) => state.nowMs - since < 4 * stallMs),
+  const busy = [...state.peers.values()].some(
+    (peer) =>
+      peer.status?.step === state.step &&
+      isAlive(state, peer) &&
+      peer.claims.some(({ sinceMs }) => state.nowMs - sinceMs < 4 * stallMs),
   );
   if (busy) return;
   turn.state = { ...state, stalled: true };
@@ -85,7 +85,8 @@ function commit(turn: Turn): void {
 /** Reduced shards stay until every member has committed their step, and never longer than some steps. */
 function release(turn: Turn): void {
   const { state } = turn;
-  const acknowledged = Math.min(state.step, ...[...state.peers.values()].map(({ status }) => status?.step ?? 0));
+  let acknowledged = state.step;
+  for (const { status } of state.peers.values()) acknowledged = Math.min(acknowledged, status?.step ?? 0);
   const oldest = Math.max(acknowledged, state.step - state.rules.timing.retainSteps);
   if (![...state.pieces.keys()].some((step) => step < oldest)) return;
   turn.state = { ...state, pieces: new Map([...state.pieces].filter(([step]) => step >= oldest)) };
@@ -118,7 +119,7 @@ function askAdmission(turn: Turn): void {
   if (state.view === undefined || isJoined(state, state.self) || state.activity.kind !== 'summing') return;
   // Where others train, one of them must have been heard first: it knows the step, and that we fit.
   const trained = [...state.peers].filter(([id]) => isJoined(state, id));
-  if (trained.length > 0 && !trained.some(([id, { status }]) => status !== undefined && isAlive(state, id))) return;
+  if (trained.length > 0 && !trained.some(([, peer]) => peer.status !== undefined && isAlive(state, peer))) return;
   if (frontier(state) > state.step + 1 || state.nowMs - state.readyAtMs < state.rules.timing.retryMs) return;
   turn.state = { ...state, readyAtMs: state.nowMs };
   turn.effects.push({ kind: 'ready', step: state.step });
@@ -127,25 +128,26 @@ function askAdmission(turn: Turn): void {
 /** Ends when nobody needs anything from here, or when the time for handing over is over. */
 function end(turn: Turn): void {
   const { state } = turn;
-  const others = [...state.peers].filter(([id]) => isReachable(state, id));
+  if (state.activity.kind === 'leaving') leave(turn, state.activity);
   const done = state.view !== undefined && state.step >= state.untilStep && state.activity.kind === 'summing';
-  if (
-    done &&
-    others.every(
-      ([id, { status }]) => !isJoined(state, id) || status?.leaving || (status?.step ?? 0) >= state.untilStep,
-    )
-  ) {
-    turn.state = { ...state, activity: { kind: 'ended' } };
-    turn.effects.push({ kind: 'finished' });
-  }
-  if (state.activity.kind !== 'leaving' || state.activity.applying) return;
-  const takers = others.filter(([id, { status }]) => isJoined(state, id) && !status?.leaving);
-  const expected = expectedHere(state);
+  if (!done || othersTakingPart(state).some(([, { status }]) => (status?.step ?? 0) < state.untilStep)) return;
+  turn.state = { ...state, activity: { kind: 'ended' } };
+  turn.effects.push({ kind: 'finished' });
+}
+
+function leave(turn: Turn, { sinceMs, applying }: Extract<Activity, { kind: 'leaving' }>): void {
+  const { state } = turn;
+  if (applying) return;
+  const takers = othersTakingPart(state);
+  const offer = offerOf(state);
   const handedOver = takers.every(
-    ([id, { sending }]) => sending.size === 0 && wantedBy(state, id, expected).length === 0,
+    ([id, { sending }]) => sending.size === 0 && (offer === undefined || wantedBy(state, id, offer).length === 0),
   );
-  const toldIt = takers.length === 0 || state.toldAtMs >= state.activity.sinceMs;
-  if ((!handedOver || !toldIt) && state.nowMs - state.activity.sinceMs < state.rules.timing.leaveMs) return;
+  const toldIt = takers.length === 0 || state.toldAtMs >= sinceMs;
+  if ((!handedOver || !toldIt) && state.nowMs - sinceMs < state.rules.timing.leaveMs) return;
   turn.state = { ...state, activity: { kind: 'ended' } };
   turn.effects.push({ kind: 'left' });
 }
+
+const othersTakingPart = (state: ExchangeState) =>
+  [...state.peers].filter(([id, peer]) => isReachable(state, peer) && isJoined(state, id) && !peer.status?.leaving);

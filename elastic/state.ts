@@ -1,7 +1,7 @@
 import type { Effect } from './effect.js';
 import type { Rules } from './rules.js';
 import type { Status } from './status.js';
-import { buildTree, type Tree } from './tree.js';
+import type { Tree } from './tree.js';
 import type { View } from './view.js';
 
 /** One worker's knowledge. Immutable: `advance` gives a new one. */
@@ -13,6 +13,8 @@ export interface ExchangeState {
   readonly nowMs: number;
   readonly untilStep: number;
   readonly view: View | undefined;
+  /** Members that take part by the view. */
+  readonly joined: ReadonlySet<string>;
   readonly peers: ReadonlyMap<string, Peer>;
   /** Steps applied; the step being summed now. */
   readonly step: number;
@@ -23,8 +25,8 @@ export interface ExchangeState {
   readonly running: readonly RunningLeaf[];
   /** Leaves of the current step computed here. */
   readonly done: readonly number[];
-  /** Whose turn a leaf of the current step is first, in order of leaves. */
-  readonly home: ReadonlyMap<number, string>;
+  /** Whose turn a leaf of the current step is first. */
+  readonly home: Home;
   /** Members that may own shards, and the owner of each shard. */
   readonly candidates: readonly string[];
   readonly owners: readonly string[];
@@ -50,6 +52,12 @@ export type Activity =
   /** Nothing to do: no target yet, or it is reached. */
   | { readonly kind: 'ended' };
 
+/** Leaves `ends[i - 1] .. ends[i] - 1` of the step, by place among the present ones, are the home of `members[i]`. */
+export interface Home {
+  readonly members: readonly string[];
+  readonly ends: readonly number[];
+}
+
 export interface RunningLeaf {
   readonly step: number;
   readonly leaf: number;
@@ -73,8 +81,8 @@ export interface Peer {
   readonly heardAtMs: number;
   readonly link: 'unknown' | 'up' | 'down';
   readonly downAtMs: number;
-  /** When each leaf that it runs was first heard of. */
-  readonly claims: ReadonlyMap<number, number>;
+  /** Leaves that it runs, and when each was first heard of. */
+  readonly claims: readonly Claim[];
   /** Names of pieces that it surely holds, that are under way to it, and that are being fetched from it. */
   readonly delivered: ReadonlySet<string>;
   readonly sending: ReadonlySet<string>;
@@ -83,10 +91,17 @@ export interface Peer {
   readonly pausedUntilMs: number;
 }
 
+export interface Claim {
+  readonly leaf: number;
+  readonly sinceMs: number;
+}
+
 /** One call of `advance` under way: handlers replace `state` and append effects. */
 export interface Turn {
   state: ExchangeState;
   readonly effects: Effect[];
+  /** The map of peers that this turn made: nobody else has seen it, so further changes go into it. */
+  ownPeers?: Map<string, Peer>;
 }
 
 export function initialState(options: {
@@ -100,12 +115,13 @@ export function initialState(options: {
     ...options,
     untilStep: options.step,
     view: undefined,
+    joined: new Set(),
     peers: new Map(),
     activity: { kind: 'ended' },
     pieces: new Map(),
     running: [],
     done: [],
-    home: new Map(),
+    home: { members: [], ends: [] },
     candidates: [],
     owners: [],
     rate: 0,
@@ -118,16 +134,20 @@ export function initialState(options: {
   };
 }
 
+/** Peers by the hundred have mostly nothing under way: one empty set for all of them. */
+const none: ReadonlySet<string> = new Set();
+const nothingHeld: ReadonlyMap<number, Held> = new Map();
+
 export function newPeer(nowMs: number): Peer {
   return {
     status: undefined,
     heardAtMs: nowMs,
     link: 'unknown',
     downAtMs: Number.NEGATIVE_INFINITY,
-    claims: new Map(),
-    delivered: new Set(),
-    sending: new Set(),
-    fetching: new Set(),
+    claims: [],
+    delivered: none,
+    sending: none,
+    fetching: none,
     pausedUntilMs: Number.NEGATIVE_INFINITY,
   };
 }
@@ -135,15 +155,18 @@ export function newPeer(nowMs: number): Peer {
 export function changePeer(turn: Turn, id: string, change: Partial<Peer>): void {
   const peer = turn.state.peers.get(id);
   if (peer === undefined) return;
-  turn.state = { ...turn.state, peers: new Map(turn.state.peers).set(id, { ...peer, ...change }) };
+  if (turn.ownPeers === undefined || turn.ownPeers !== turn.state.peers) {
+    turn.ownPeers = new Map(turn.state.peers);
+    turn.state = { ...turn.state, peers: turn.ownPeers };
+  }
+  turn.ownPeers.set(id, { ...peer, ...change });
 }
 
 /** The pieces of a step; empty ones when nothing of it is held yet. */
-export function piecesOf(state: ExchangeState, step: number): StepPieces {
-  const held = state.pieces.get(step);
+export function piecesOf({ pieces, rules }: ExchangeState, step: number): StepPieces {
+  const held = pieces.get(step);
   if (held !== undefined) return held;
-  const tree = buildTree(state.rules.leavesOf(step).map(({ index }) => index));
-  return { tree, shards: Array.from({ length: state.rules.shards }, () => new Map()) };
+  return { tree: rules.treeOf(step), shards: Array.from({ length: rules.shards }, () => nothingHeld) };
 }
 
 /** The optimizer is at work: the state of training is between two steps. */
@@ -151,17 +174,14 @@ export const isApplying = ({ activity }: ExchangeState): boolean =>
   activity.kind === 'applying' || (activity.kind === 'leaving' && activity.applying);
 
 /** Takes part in the current view, with the state in hand. */
-export const isJoined = (state: ExchangeState, id: string): boolean =>
-  state.view?.members.some((member) => member.id === id && member.joined) ?? false;
+export const isJoined = ({ joined }: ExchangeState, id: string): boolean => joined.has(id);
 
 /** Heard lately, and not only before its connection closed: its claims count. */
-export function isAlive(state: ExchangeState, id: string): boolean {
-  const peer = state.peers.get(id);
-  if (peer === undefined) return false;
-  if (state.nowMs - peer.heardAtMs > state.rules.timing.suspectMs) return false;
+export function isAlive({ nowMs, rules }: ExchangeState, peer: Peer | undefined): boolean {
+  if (peer === undefined || nowMs - peer.heardAtMs > rules.timing.suspectMs) return false;
   return peer.link !== 'down' || peer.heardAtMs > peer.downAtMs;
 }
 
 /** Alive, and pieces can be sent to it. */
-export const isReachable = (state: ExchangeState, id: string): boolean =>
-  isAlive(state, id) && state.peers.get(id)!.link !== 'down';
+export const isReachable = (state: ExchangeState, peer: Peer | undefined): boolean =>
+  isAlive(state, peer) && peer!.link !== 'down';

@@ -7,36 +7,49 @@ import { leafNode } from './tree.js';
 export function tell(turn: Turn): void {
   const { state } = turn;
   if (state.view === undefined) return;
-  const status = statusOf(state);
-  const { step, leaving, finished, running, done, reducing, view } = status;
-  const urgent = JSON.stringify([step, leaving, finished, running, done, reducing.length, view]);
+  const { leaving, finished, running } = outline(state);
+  const urgent = JSON.stringify([
+    ...[state.step, leaving, finished, running, state.done],
+    ...[reducingHere(state).length, state.view.number],
+  ]);
   if (urgent === state.told && state.nowMs - state.toldAtMs < state.rules.timing.heartbeatMs) return;
+  const status = statusOf(state);
   turn.state = { ...state, sequence: status.sequence, toldAtMs: state.nowMs, told: urgent };
   const to = [...state.peers.keys()];
   if (to.length > 0) turn.effects.push({ kind: 'tell', to, status });
 }
 
+const outline = ({ activity, step, untilStep, running }: ExchangeState) => ({
+  leaving: activity.kind === 'leaving' || activity.kind === 'ended',
+  finished: step >= untilStep,
+  running: running.filter((run) => run.step === step).map(({ leaf }) => leaf),
+});
+
 export function statusOf(state: ExchangeState): Status {
   const { step } = state;
   const summing = step < state.untilStep ? piecesOf(state, step) : undefined;
   const shards = summing === undefined ? [] : summing.shards.map((_, shard) => shard);
-  const reducing = shards.filter((shard) => reducesHere(state, shard) && !isReduced(summing!, shard));
+  const reducing = reducingHere(state);
   const lacks = (leaf: number) => reducing.some((shard) => coveringNode(summing!, shard, leafNode(leaf)) === undefined);
   return {
     sequence: state.sequence + 1,
     view: state.view?.number ?? 0,
     step,
     retains: oldestWhole(state),
-    leaving: state.activity.kind === 'leaving' || state.activity.kind === 'ended',
-    finished: step >= state.untilStep,
+    ...outline(state),
     parallel: state.parallel,
     rate: state.rate,
-    running: state.running.filter((run) => run.step === step).map(({ leaf }) => leaf),
     done: state.done,
     reducing,
-    missing: summing === undefined ? [] : summing.tree.leaves.filter(lacks),
+    missing: summing === undefined || reducing.length === 0 ? [] : summing.tree.leaves.filter(lacks),
     reduced: shards.filter((shard) => isReduced(summing!, shard)),
   };
+}
+
+function reducingHere(state: ExchangeState): number[] {
+  if (state.step >= state.untilStep) return [];
+  const pieces = piecesOf(state, state.step);
+  return pieces.shards.flatMap((_, shard) => (reducesHere(state, shard) && !isReduced(pieces, shard) ? [shard] : []));
 }
 
 const reducesHere = (state: ExchangeState, shard: number): boolean =>

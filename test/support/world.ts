@@ -2,7 +2,7 @@ import { acceptance, advanceAll } from '../../elastic/advance.js';
 import type { Effect } from '../../elastic/effect.js';
 import { type ExchangeEvent, type Outcome, type PieceKey, pieceName } from '../../elastic/event.js';
 import { type MembershipChange, nextView } from '../../elastic/membership.js';
-import { defaultTiming, type Rules } from '../../elastic/rules.js';
+import { createRules, defaultTiming, type Rules } from '../../elastic/rules.js';
 import { initialState } from '../../elastic/state.js';
 import { leafNode } from '../../elastic/tree.js';
 import type { View } from '../../elastic/view.js';
@@ -44,7 +44,8 @@ export class World {
     this.#options = options;
     this.#length = options.shardLength ?? 3;
     const { steps, shards, leavesOf } = options;
-    this.rules = { steps, shards, leavesOf, timing: { ...defaultTiming, ...options.timing } };
+    const timing = { ...defaultTiming, ...options.timing };
+    this.rules = createRules({ steps, shards, leavesOf, timing, assignment: 'bySpeed' });
     this.twin = twinOf(this.rules, this.#length * shards);
     for (let i = 0; i < options.workers; i++) this.#birth();
     this.#change({ kind: 'formed', members: [...this.workers.keys()].map((id) => ({ id, address: id })) });

@@ -1,8 +1,8 @@
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
-import type { Timing } from '../../elastic/rules.js';
+import type { Assignment, Timing } from '../../elastic/rules.js';
 import type { Waiting } from '../../elastic/tell.js';
-import type { ServedService, Tls, Transport } from '../../proto/transport.js';
+import type { ClientTls, ServedService, Transport } from '../../proto/transport.js';
 import type { Numerics, RecipeFacts, StepReport, Trainee, ViewSource } from './trainee.js';
 
 export interface ExchangeOptions {
@@ -18,11 +18,14 @@ export interface ExchangeOptions {
     readonly transport: Transport;
     /** The job's. */
     readonly token: string;
-    readonly tls?: Tls;
+    /** By which this member reaches another one. Absent: in plain text. */
+    readonly tls?: (member: string) => ClientTls;
   };
   readonly clock: Clock;
   readonly log: Logger;
   readonly timing?: Partial<Timing>;
+  /** `bySpeed` unless a comparison asks for the usual partition. */
+  readonly assignment?: Assignment;
 }
 
 export interface Exchange {
