@@ -10,6 +10,7 @@ import type { Base } from '../../worker/model/base.js';
 import { resolveBase } from '../../worker/model/resolve.js';
 import { hubSettings } from '../../worker/model/sources/hubSettings.js';
 import { openStore } from '../../worker/store/open.js';
+import { benchController } from './controller.js';
 import type { BenchEvent } from './events.js';
 import { benchExchange } from './exchange.js';
 import { machine } from './machine.js';
@@ -18,15 +19,16 @@ import { benchStart } from './start.js';
 import { benchStep } from './step.js';
 
 /**
- * `npm run bench -- NAME [--json] [--rounds N] [--quick]`: one comparison, printed as it goes, or as one JSON object a line
- * that ends with the result. PEER_PYTHON names the Python of the peers.
+ * `npm run bench -- NAME [--json] [--rounds N] [--quick] [--jobs N]`: one comparison, printed as it goes, or as one JSON object
+ * a line that ends with the result. PEER_PYTHON names the Python of the peers.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    jobs: { type: 'string' },
   },
 });
 
@@ -38,33 +40,52 @@ interface BenchOptions {
   readonly quick: boolean;
 }
 
-const benches: Readonly<Record<string, (options: BenchOptions) => AsyncGenerator<BenchEvent>>> = {
+/** Those that train: they need a base, and the peers' Python. */
+const modelBenches: Readonly<Record<string, (options: BenchOptions) => AsyncGenerator<BenchEvent>>> = {
   step: benchStep,
   start: benchStart,
   exchange: benchExchange,
 };
 
-const bench = benches[positionals[0] ?? ''];
-if (!bench) {
-  process.stderr.write(`usage: npm run bench -- ${Object.keys(benches).join('|')} [--json] [--rounds N] [--quick]\n`);
-  process.exit(2);
-}
-const cache = cacheDirectory({ HOME: homedir(), ...process.env });
-const python = process.env.PEER_PYTHON ?? join(cache, 'peer/bin/python');
-if (!existsSync(python)) {
-  process.stderr.write(`no Python at ${python}; npm run bench makes it, or PEER_PYTHON names another one\n`);
-  process.exit(3);
-}
-
 const say = (event: BenchEvent | { event: 'machine'; fields: object; lines: readonly string[] }): void => {
   if (values.json) process.stdout.write(`${JSON.stringify({ event: event.event, ...event.fields })}\n`);
   else process.stdout.write(`${event.lines.join('\n')}\n`);
 };
-const { processor, cores } = machine();
-say({ event: 'machine', fields: { processor, cores }, lines: [`${processor}, ${cores} cores`] });
 
+const name = positionals[0] ?? '';
 const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
 try {
+  const events = name === 'controller' ? overhead() : name in modelBenches ? await training() : undefined;
+  if (!events) {
+    const names = [...Object.keys(modelBenches), 'controller'].join('|');
+    process.stderr.write(`usage: npm run bench -- ${names} [--json] [--rounds N] [--quick] [--jobs N]\n`);
+    process.exitCode = 2;
+  } else {
+    const { processor, cores } = machine();
+    say({ event: 'machine', fields: { processor, cores }, lines: [`${processor}, ${cores} cores`] });
+    for await (const event of events) say(event);
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+function overhead(): AsyncGenerator<BenchEvent> {
+  return benchController({
+    folder,
+    environment: process.env,
+    jobs: Number(values.jobs ?? (values.quick ? 50 : 500)),
+    rounds: Number(values.rounds ?? 3),
+    idleSeconds: values.quick ? 15 : 60,
+  });
+}
+
+async function training(): Promise<AsyncGenerator<BenchEvent>> {
+  const cache = cacheDirectory({ HOME: homedir(), ...process.env });
+  const python = process.env.PEER_PYTHON ?? join(cache, 'peer/bin/python');
+  if (!existsSync(python)) {
+    process.stderr.write(`no Python at ${python}; npm run bench makes it, or PEER_PYTHON names another one\n`);
+    process.exit(3);
+  }
   const base = await resolveBase(
     {
       sources: [
@@ -82,14 +103,7 @@ try {
       log: silentLogger,
     },
   );
-  const options = {
-    base,
-    places: { cacheDirectory: cache, python },
-    folder,
-    rounds: Number(values.rounds),
-    quick: values.quick,
-  };
-  for await (const event of bench(options)) say(event);
-} finally {
-  await rm(folder, { recursive: true, force: true });
+  const places = { cacheDirectory: cache, python };
+  const rounds = Number(values.rounds ?? 5);
+  return modelBenches[name]!({ base, places, folder, rounds, quick: values.quick });
 }

@@ -23,44 +23,58 @@ const crds: Resource<KubernetesObject> = {
 };
 const namespaces: Resource<KubernetesObject> = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces' };
 
+export interface ControlPlaneOptions {
+  /** Further flags of kube-apiserver; files that they name may lie in `folder`. */
+  readonly apiServerFlags?: (folder: string) => Promise<readonly string[]>;
+}
+
 /** etcd, kube-apiserver and kube-controller-manager on ports of their own, without nodes; FineTuneJob is installed. */
 export class ControlPlane {
   readonly client: KubeClient;
   readonly config: KubeConfig;
+  /** Of the administrator. */
+  readonly kubeconfigPath: string;
+  readonly folder: string;
   readonly #http;
-  readonly #folder: string;
-  readonly #children: ChildProcess[];
+  readonly #children: ReadonlyMap<string, ChildProcess>;
+  readonly #start: (name: string, command: string, args: readonly string[]) => ChildProcess;
   readonly #restartApi: () => Promise<void>;
   #namespaces = 0;
 
   private constructor(parts: {
     config: KubeConfig;
+    kubeconfigPath: string;
     folder: string;
-    children: ChildProcess[];
+    children: ReadonlyMap<string, ChildProcess>;
+    start: (name: string, command: string, args: readonly string[]) => ChildProcess;
     restartApi: () => Promise<void>;
   }) {
     this.config = parts.config;
-    this.#folder = parts.folder;
+    this.kubeconfigPath = parts.kubeconfigPath;
+    this.folder = parts.folder;
     this.#children = parts.children;
+    this.#start = parts.start;
     this.#restartApi = parts.restartApi;
     this.#http = createHttp(parts.config, systemClock);
     this.client = createKubeClient({ http: this.#http });
   }
 
-  static async start(signal: AbortSignal): Promise<ControlPlane> {
+  static async start(signal: AbortSignal, { apiServerFlags }: ControlPlaneOptions = {}): Promise<ControlPlane> {
     const kube = process.env.ESPALIER_KUBE ?? (await ensureTools(pathsFor(process.env).tools, () => {})).kube;
     const folder = await mkdtemp(join(tmpdir(), 'espalier-control-plane-'));
     const pki = join(folder, 'pki');
     await writePki(pki);
+    const moreFlags = (await apiServerFlags?.(folder)) ?? [];
     const [etcd, peer, api] = await Promise.all([freePort(), freePort(), freePort()]);
-    const children: ChildProcess[] = [];
-    const start = (name: string, args: readonly string[]) => {
+    const children = new Map<string, ChildProcess>();
+    const startProgram = (name: string, command: string, args: readonly string[]) => {
       const log = openSync(join(folder, `${name}.log`), 'a');
-      const child = spawn(kube, [name, ...args], { stdio: ['ignore', log, log] });
+      const child = spawn(command, [...args], { stdio: ['ignore', log, log] });
       closeSync(log);
-      children.push(child);
+      children.set(name, child);
       return child;
     };
+    const start = (name: string, args: readonly string[]) => startProgram(name, kube, [name, ...args]);
     const file = (name: string) => join(pki, name);
     start('etcd', [
       '--name=t',
@@ -88,6 +102,7 @@ export class ControlPlane {
         '--service-cluster-ip-range=10.96.0.0/16',
         '--authorization-mode=Node,RBAC',
         '--allow-privileged',
+        ...moreFlags,
       ]);
     let apiServer = startApi();
     const config = new KubeConfig();
@@ -97,10 +112,13 @@ export class ControlPlane {
       { name: 'test', server: `https://127.0.0.1:${api}`, caData: caData!, skipTLSVerify: false },
       { name: 'admin', certData: certData!, keyData: keyData! },
     );
+    const kubeconfigPath = join(folder, 'admin.kubeconfig');
     const plane = new ControlPlane({
       config,
+      kubeconfigPath,
       folder,
       children,
+      start: startProgram,
       restartApi: async () => {
         // As a machine dies: a graceful end would wait for its watchers.
         apiServer.kill('SIGKILL');
@@ -109,9 +127,9 @@ export class ControlPlane {
       },
     });
     await plane.#ready(signal);
-    await writeFile(join(folder, 'kcm.kubeconfig'), config.exportConfig());
+    await writeFile(kubeconfigPath, config.exportConfig(), { mode: 0o600 });
     start('kube-controller-manager', [
-      `--kubeconfig=${join(folder, 'kcm.kubeconfig')}`,
+      `--kubeconfig=${kubeconfigPath}`,
       '--leader-elect=false',
       `--service-account-private-key-file=${file('service-accounts.key')}`,
       `--root-ca-file=${file('ca.crt')}`,
@@ -131,6 +149,16 @@ export class ControlPlane {
     return name;
   }
 
+  /** A further program that ends with the control plane; its output goes to `NAME.log` in the folder. */
+  startProgram(name: string, command: string, args: readonly string[]): void {
+    this.#start(name, command, args);
+  }
+
+  /** Process ids of all programs, by name. */
+  get processes(): ReadonlyMap<string, number> {
+    return new Map([...this.#children].map(([name, { pid }]) => [name, pid ?? 0]));
+  }
+
   async restartApiServer(signal: AbortSignal): Promise<void> {
     await this.#restartApi();
     await this.#ready(signal);
@@ -138,19 +166,19 @@ export class ControlPlane {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#http.close();
-    for (const child of this.#children.reverse()) {
+    for (const child of [...this.#children.values()].reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   async #ready(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
-      const dead = this.#children.find(({ exitCode }) => (exitCode ?? 0) !== 0);
-      if (dead) throw new Error(`ended at start: ${dead.spawnargs.slice(0, 2).join(' ')}, see ${this.#folder}`);
+      const dead = [...this.#children.values()].find(({ exitCode }) => (exitCode ?? 0) !== 0);
+      if (dead) throw new Error(`ended at start: ${dead.spawnargs.slice(0, 2).join(' ')}, see ${this.folder}`);
       const found = await this.client.raw('/version', {}, signal).then(
         () => this.client.raw('/api/v1/namespaces/default', {}, signal),
         () => undefined,
