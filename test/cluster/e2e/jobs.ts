@@ -34,6 +34,14 @@ export interface PodObject extends KubeObject {
   };
 }
 
+/**
+ * A quota that makes steps last on every machine about as long as on a slow one: what a test does in mid-training finds the
+ * training still going on.
+ */
+export const slowWorkers = {
+  resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { cpu: '250m', memory: '1Gi' } },
+} as const;
+
 /** Deep partial replacement of a manifest's spec: sections merge, everything else is replaced. */
 export type SpecPart = Readonly<Record<string, unknown>>;
 
@@ -107,6 +115,31 @@ export function jobUntil(
   });
 }
 
+/** Once the job has finished and every pod of it has come to its end, what is left of it. */
+export async function remains(site: Site, name: string): Promise<readonly string[]> {
+  return until(`the pods of ${name} end`, seconds.step, async () => {
+    const names = listed(await children(site, name));
+    return !names.some((each) => /^Pod .* (Running|Pending)$/.test(each)) && names;
+  });
+}
+
+/** Objects below `out/NAME/` in the S3 server, without the internal ones. */
+export async function published(site: Site, name: string): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for await (const { key } of site.store.list(`out/${name}/`)) if (!key.includes('/.espalier/')) keys.push(key.slice(`out/${name}/`.length)); // biome-ignore format: one thought
+  return keys;
+}
+
+/** The newest whole checkpoint of a job, by the S3 server alone; -1 when there is none. */
+export async function checkpointOf(site: Site, name: string): Promise<number> {
+  let newest = -1;
+  for await (const { key } of site.store.list(`out/${name}/.espalier/checkpoints/`)) {
+    const step = /\/(\d+)\/manifest\.json$/.exec(key)?.[1];
+    if (step !== undefined) newest = Math.max(newest, Number(step));
+  }
+  return newest;
+}
+
 /** Everything of the job's making, by label: what its owner reference removes with it. */
 export async function children(site: Site, name: string): Promise<readonly KubeObject[]> {
   const kinds = 'jobs,pods,configmaps,secrets,poddisruptionbudgets,networkpolicies';
@@ -118,10 +151,11 @@ export async function children(site: Site, name: string): Promise<readonly KubeO
 export const listed = (objects: readonly KubeObject[]): readonly string[] =>
   objects
     .map((object) => {
-      const { phase } = (object as Partial<PodObject>).status ?? {};
-      const index = object.metadata.labels?.['batch.kubernetes.io/job-completion-index'];
-      const name = index === undefined ? object.metadata.name : object.metadata.name.replace(/-[a-z0-9]{5}$/, '');
-      return [object.kind, name, ...(phase && object.kind === 'Pod' ? [phase] : [])].join(' ');
+      const { kind: of, metadata } = object;
+      const phase = of === 'Pod' ? (object as PodObject).status.phase : undefined;
+      const isWorker = metadata.labels?.['batch.kubernetes.io/job-completion-index'] !== undefined;
+      const name = isWorker ? metadata.name.replace(/-[a-z0-9]{5}$/, '') : metadata.name;
+      return [of, name, phase].filter(Boolean).join(' ');
     })
     .sort();
 
