@@ -6,7 +6,7 @@ import type { Client, Connection } from '../../proto/transport.js';
 
 export interface MemberLinkOptions {
   readonly member: Pick<Member, 'id' | 'address'>;
-  readonly connection: Connection;
+  readonly connect: () => Connection;
   readonly view: () => View | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -20,21 +20,27 @@ export interface MemberLinkOptions {
 const pulseMs = 1000;
 const silenceMs = 10_000;
 const callTimeoutMs = 3000;
+/** Pauses between tries double up to this: for one that never answered, and for one that did. */
+const mostPauseMs = { unknown: 15_000, lost: 5_000 } as const;
 
 /** The oracle's way to one worker: tells it the view, again and again, and hears its events. */
 export class MemberLink {
   readonly #options: MemberLinkOptions;
-  readonly #worker: Client<'Worker'>;
   readonly #stop = new AbortController();
   readonly #done: Promise<unknown>;
+  /** None while it does not answer: gRPC would go on dialling by itself, and thousands of dead addresses cost memory. */
+  #open: { readonly connection: Connection; readonly worker: Client<'Worker'> } | undefined;
   #heardAtMs: number;
   #present = false;
+  #answeredEver = false;
   #failures = 0;
+  /** In a row, while it is not present. */
+  #misses = 0;
   #wake = () => {};
+  #tellPresent = () => {};
 
   constructor(options: MemberLinkOptions) {
     this.#options = options;
-    this.#worker = options.connection.client('Worker');
     this.#heardAtMs = options.clock.monotonic();
     this.#done = Promise.all([this.#pulse(), this.#watch()]);
   }
@@ -45,14 +51,27 @@ export class MemberLink {
   }
 
   async stop(reason: string): Promise<void> {
-    await this.#worker.stop({ reason }, { signal: this.#stop.signal, timeoutMs: callTimeoutMs });
+    await this.#worker().stop({ reason }, { signal: this.#stop.signal, timeoutMs: callTimeoutMs });
   }
 
   async close(): Promise<void> {
     this.#stop.abort(new DOMException('the link is closed', 'AbortError'));
     this.#wake();
+    this.#tellPresent();
     await this.#done;
-    this.#options.connection.close();
+    this.#hangUp();
+  }
+
+  #worker(): Client<'Worker'> {
+    if (this.#open) return this.#open.worker;
+    const connection = this.#options.connect();
+    this.#open = { connection, worker: connection.client('Worker') };
+    return this.#open.worker;
+  }
+
+  #hangUp(): void {
+    this.#open?.connection.close();
+    this.#open = undefined;
   }
 
   async #pulse(): Promise<void> {
@@ -62,7 +81,7 @@ export class MemberLink {
       const message = current && { number: current.number, members: current.members.map((member) => ({ ...member })) };
       try {
         const options = { signal: this.#stop.signal, timeoutMs: callTimeoutMs };
-        await this.#worker.setView(message ? { view: message } : {}, options);
+        await this.#worker().setView(message ? { view: message } : {}, options);
         this.#heard();
       } catch (error) {
         if (!this.#stop.signal.aborted) this.#missed(error);
@@ -75,17 +94,26 @@ export class MemberLink {
       if (view()?.number === current?.number)
         await Promise.race([
           woken,
-          clock.sleep(pulseMs, AbortSignal.any([timer.signal, this.#stop.signal])).catch(() => {}),
+          clock.sleep(this.#pauseMs(), AbortSignal.any([timer.signal, this.#stop.signal])).catch(() => {}),
         ]);
       timer.abort();
     }
   }
 
+  #pauseMs(): number {
+    if (this.#present || this.#misses === 0) return pulseMs;
+    const mostMs = this.#answeredEver ? mostPauseMs.lost : mostPauseMs.unknown;
+    return Math.min(mostMs, pulseMs * 2 ** Math.min(this.#misses - 1, 10));
+  }
+
   #heard(): void {
     this.#heardAtMs = this.#options.clock.monotonic();
     this.#failures = 0;
+    this.#misses = 0;
     if (this.#present) return;
     this.#present = true;
+    this.#answeredEver = true;
+    this.#tellPresent();
     this.#options.onAppeared();
   }
 
@@ -99,7 +127,10 @@ export class MemberLink {
       id: member.id,
       error: error instanceof Error ? error.message : String(error),
     });
-    if (!this.#present || (this.#failures < 2 && silentMs < silenceMs)) return;
+    if (this.#present && this.#failures < 2 && silentMs < silenceMs) return;
+    this.#misses += 1;
+    this.#hangUp();
+    if (!this.#present) return;
     this.#present = false;
     onLost(refused ? 'its connection is closed' : `silent for ${Math.round(silentMs / 1000)} s`);
   }
@@ -108,8 +139,14 @@ export class MemberLink {
     const { clock, onEvent } = this.#options;
     let afterSequence = 0;
     while (!this.#stop.signal.aborted) {
+      if (!this.#present) {
+        await new Promise<void>((resolve) => {
+          this.#tellPresent = resolve;
+        });
+        continue;
+      }
       try {
-        for await (const event of this.#worker.watchEvents({ afterSequence }, { signal: this.#stop.signal })) {
+        for await (const event of this.#worker().watchEvents({ afterSequence }, { signal: this.#stop.signal })) {
           afterSequence = event.sequence;
           onEvent(event);
         }

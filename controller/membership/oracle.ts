@@ -69,7 +69,7 @@ class ViewOracle implements Oracle {
     this.#addresses.set(id, address);
     const link = new MemberLink({
       member: { id, address },
-      connection: transport.connect(address, { token, ...(tls && { tls }) }),
+      connect: () => transport.connect(address, { token, ...(tls && { tls }) }),
       view: () => (this.#formed ? this.#view : undefined),
       clock,
       log,
