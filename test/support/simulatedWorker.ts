@@ -3,6 +3,7 @@ import { describeEffect, describeEvent } from '../../elastic/describe.js';
 import type { Effect } from '../../elastic/effect.js';
 import { type ExchangeEvent, pieceName } from '../../elastic/event.js';
 import type { ExchangeState } from '../../elastic/state.js';
+import type { View } from '../../elastic/view.js';
 
 export interface SimulatedWorker {
   readonly id: string;
@@ -10,16 +11,25 @@ export interface SimulatedWorker {
   weights: Float32Array;
   readonly cache: Map<string, Float32Array>;
   life: 'running' | 'paused' | 'crashed' | 'ended';
-  /** Events that came while paused. */
+  /** Events that came while paused, or since it last took what had come. */
   readonly inbox: ExchangeEvent[];
+  /** Events on their way, by the tick at which they are there. */
+  readonly mail: Map<number, ExchangeEvent[]>;
+  /** What it hears keeps its thread busy until then. */
+  busyUntilMs: number;
   slowness: number;
   computed: number;
   bytesSent: number;
   readonly link: Map<string, boolean>;
+  /** The view whose connections were looked at last. */
+  linkedView: View | undefined;
+  /** States that are being fetched from it. */
+  transfers: number;
   /** What its clock shows at a time of the world. */
   readonly clock: (nowMs: number) => number;
   /** Until when what it has sent so far keeps its network busy. */
   sendingUntilMs: number;
+  receivingUntilMs: number;
   stepAtMs: number[];
 }
 
@@ -35,12 +45,17 @@ export const aWorker = (
   cache: new Map(),
   life: 'running',
   inbox: [],
+  mail: new Map(),
+  busyUntilMs: 0,
   slowness: 1,
   computed: 0,
   bytesSent: 0,
   link: new Map(),
+  linkedView: undefined,
+  transfers: 0,
   clock,
   sendingUntilMs: 0,
+  receivingUntilMs: 0,
   stepAtMs: [],
 });
 
@@ -81,16 +96,15 @@ export function changeCache(
   return undefined;
 }
 
-/** How long until so many bytes have left: they go one after the other. */
-export function wireMs(
-  worker: SimulatedWorker,
-  nowMs: number,
-  sizeBytes: number,
-  wire: { readonly bytesPerMs: number } | undefined,
-): number {
-  if (wire === undefined) return 0;
-  worker.sendingUntilMs = Math.max(worker.sendingUntilMs, nowMs) + sizeBytes / wire.bytesPerMs;
-  return worker.sendingUntilMs - nowMs;
+/** What is there at this tick, in the order in which it was sent. */
+export function takeMail({ inbox, mail }: SimulatedWorker, tick: number): ExchangeEvent[] {
+  const events = inbox.splice(0);
+  for (const [due, letters] of mail) {
+    if (due > tick) continue;
+    for (const letter of letters) events.push(letter);
+    mail.delete(due);
+  }
+  return events;
 }
 
 /** One event: the state moves on, and what it asks for is performed, each line of it told. */

@@ -1,13 +1,13 @@
-import { acceptance, advanceAll } from '../../elastic/advance.js';
+import { advanceAll } from '../../elastic/advance.js';
 import type { Effect } from '../../elastic/effect.js';
-import { type ExchangeEvent, type Outcome, type PieceKey, pieceName } from '../../elastic/event.js';
+import { type ExchangeEvent, pieceName } from '../../elastic/event.js';
 import { type MembershipChange, nextView } from '../../elastic/membership.js';
 import { createRules, defaultTiming, type Rules } from '../../elastic/rules.js';
 import { initialState } from '../../elastic/state.js';
 import { leafNode } from '../../elastic/tree.js';
 import type { View } from '../../elastic/view.js';
 import { EventQueue } from './eventQueue.js';
-import { restoreFrom } from './restoreFrom.js';
+import { fetchPiece, restoreFrom, type Surroundings, sendPiece, tell } from './network.js';
 import {
   aWorker,
   changeCache,
@@ -15,14 +15,14 @@ import {
   nameOf,
   type SimulatedWorker,
   skewedClock,
+  takeMail,
   takeOne,
-  wireMs,
 } from './simulatedWorker.js';
 import { gradientOf, stepped, twinOf } from './twin.js';
 import type { WorldOptions } from './worldOptions.js';
 
 /** A training in one thread and simulated time: any number of workers, one oracle, a network with faults. */
-export class World {
+export class World implements Surroundings {
   readonly workers = new Map<string, SimulatedWorker>();
   readonly blocked = new Set<string>();
   readonly problems: string[] = [];
@@ -35,13 +35,16 @@ export class World {
   jitterMs = 0;
   oracleUp = true;
   view: View = { number: 0, members: [] };
-  readonly #options: WorldOptions;
+  readonly options: WorldOptions;
   readonly #length: number;
   readonly #queue = new EventQueue();
   #born = 0;
+  #ticks = 0;
+  /** Somebody's end, birth or connections: who reaches whom is looked at again. */
+  #waysChanged = true;
 
   constructor(options: WorldOptions) {
-    this.#options = options;
+    this.options = options;
     this.#length = options.shardLength ?? 3;
     const { steps, shards, leavesOf } = options;
     const timing = { ...defaultTiming, ...options.timing };
@@ -65,6 +68,8 @@ export class World {
   crash(id: string): void {
     const worker = this.workers.get(id)!;
     worker.life = 'crashed';
+    worker.mail.clear();
+    this.#waysChanged = true;
     this.after(400, () => this.#remove(id));
   }
 
@@ -85,7 +90,11 @@ export class World {
 
   block(from: string, to: string, forMs: number): void {
     this.blocked.add(`${from}>${to}`);
-    this.after(forMs, () => this.blocked.delete(`${from}>${to}`));
+    this.#waysChanged = true;
+    this.after(forMs, () => {
+      this.blocked.delete(`${from}>${to}`);
+      this.#waysChanged = true;
+    });
   }
 
   /** The oracle: the product's own rule for the next view, published to everybody in it. */
@@ -95,7 +104,7 @@ export class World {
     this.view = view;
     for (const { id } of view.members) {
       const worker = this.workers.get(id)!;
-      this.after(this.delay() * 3, () => this.emit(worker, { kind: 'view', view }));
+      this.emitLater(worker, { kind: 'view', view }, this.delay() * 3);
     }
   }
 
@@ -113,24 +122,36 @@ export class World {
 
   emit(worker: SimulatedWorker, event: ExchangeEvent): void {
     if (worker.life === 'crashed' || worker.life === 'ended') return;
-    if (worker.life === 'paused' || (this.#options.quantumMs && event.kind !== 'tick')) {
+    if (worker.life === 'paused' || (this.options.quantumMs && event.kind !== 'tick')) {
       worker.inbox.push(event);
       return;
     }
     const wasStalled = worker.state.stalled;
     for (const step of [{ kind: 'tick', nowMs: worker.clock(this.nowMs) } as const, event])
-      takeOne(worker, step, this.nowMs, this.#options.trace, (effect) => this.#perform(worker, effect));
+      takeOne(worker, step, this.nowMs, this.options.trace, (effect) => this.#perform(worker, effect));
     if (worker.state.stalled && !wasStalled) this.stalls++;
+  }
+
+  emitLater(worker: SimulatedWorker, event: ExchangeEvent, delayMs: number) {
+    const { quantumMs } = this.options;
+    if (!quantumMs) return this.after(delayMs, () => this.emit(worker, event));
+    if (worker.life === 'crashed' || worker.life === 'ended') return;
+    // Events that are taken together need no place of their own in the queue.
+    const tick = Math.floor((this.nowMs + delayMs) / quantumMs) + 1;
+    const letters = worker.mail.get(tick);
+    if (letters === undefined) worker.mail.set(tick, [event]);
+    else letters.push(event);
   }
 
   #birth(): SimulatedWorker {
     const id = nameOf(this.#born++);
     const { rules } = this;
-    const { skew, engines = 1, random } = this.#options;
+    const { skew, engines = 1, random } = this.options;
     const clock = skewedClock(skew, random);
     const state = initialState({ rules, self: id, parallel: engines, step: 0, nowMs: clock(this.nowMs) });
     const worker = aWorker(id, state, new Float32Array(this.#length * rules.shards), clock);
     this.workers.set(id, worker);
+    this.#waysChanged = true;
     this.emit(worker, { kind: 'target', untilStep: rules.steps });
     return worker;
   }
@@ -146,17 +167,26 @@ export class World {
   }
 
   #tick(): void {
+    this.#ticks++;
+    const changed = this.#waysChanged;
+    this.#waysChanged = false;
     for (const worker of this.workers.values()) {
-      for (const { id } of worker.state.view?.members ?? []) this.#checkLink(worker, id);
-      if (this.#options.quantumMs) this.#takeTogether(worker);
+      const { view } = worker.state;
+      if (changed || view !== worker.linkedView) for (const { id } of view?.members ?? []) this.#checkLink(worker, id);
+      worker.linkedView = view;
+      if (this.options.quantumMs) this.#takeTogether(worker);
       else this.emit(worker, { kind: 'tick', nowMs: worker.clock(this.nowMs) });
     }
   }
 
   #takeTogether(worker: SimulatedWorker): void {
-    if (worker.life !== 'running') return;
+    if (worker.life !== 'running' || worker.busyUntilMs > this.nowMs) return;
+    const { statusMs = 0 } = this.options;
     const tick = { kind: 'tick', nowMs: worker.clock(this.nowMs) } as const;
-    const { state, effects } = advanceAll(worker.state, [tick, ...worker.inbox.splice(0)]);
+    const events = takeMail(worker, this.#ticks);
+    const statuses = statusMs > 0 ? events.reduce((count, { kind }) => count + (kind === 'status' ? 1 : 0), 0) : 0;
+    worker.busyUntilMs = Math.max(worker.busyUntilMs, this.nowMs) + statuses * statusMs;
+    const { state, effects } = advanceAll(worker.state, [tick, ...events]);
     if (state.stalled && !worker.state.stalled) this.stalls++;
     worker.state = state;
     for (const effect of effects) this.#perform(worker, effect);
@@ -168,7 +198,7 @@ export class World {
     const up = this.#reaches(worker.id, id);
     if (worker.link.get(id) === up) return;
     worker.link.set(id, up);
-    this.after(this.delay(), () => this.emit(worker, { kind: up ? 'linkUp' : 'linkDown', peer: id }));
+    this.emitLater(worker, { kind: up ? 'linkUp' : 'linkDown', peer: id }, this.delay());
   }
 
   #reaches(from: string, to: string): boolean {
@@ -177,11 +207,11 @@ export class World {
   }
 
   delay(): number {
-    return (this.#options.latencyMs ?? 1) + this.#options.random() * this.jitterMs;
+    return (this.options.latencyMs ?? 1) + this.options.random() * this.jitterMs;
   }
 
   lost(from: string, to: string): boolean {
-    return !this.#reaches(from, to) || this.#options.random() < this.lossRate;
+    return !this.#reaches(from, to) || this.options.random() < this.lossRate;
   }
 
   #perform(worker: SimulatedWorker, effect: Effect) {
@@ -190,22 +220,20 @@ export class World {
       case 'drop':
       case 'forget': {
         const problem = changeCache(worker.cache, effect);
-        return problem === undefined ? undefined : this.#problem(worker, problem);
+        return problem === undefined ? undefined : this.problem(worker, problem);
       }
       case 'compute':
         return this.#compute(worker, effect.step, effect.leaf);
       case 'send':
-        return this.#send(worker, effect.to, effect.key);
+        return sendPiece(this, worker, effect.to, effect.key);
       case 'fetch':
-        return this.#fetch(worker, effect.from, effect.key);
+        return fetchPiece(this, worker, effect.from, effect.key);
       case 'restore':
-        return restoreFrom(this, worker, effect.from, this.#options.wire);
+        return restoreFrom(this, worker, effect.from);
       case 'apply':
         return this.#apply(worker, effect.step, effect.root);
       case 'tell':
-        for (const to of effect.to)
-          this.#message(worker.id, to, { kind: 'status', from: worker.id, status: effect.status });
-        return;
+        return tell(this, worker, effect.to, effect.status);
       case 'compare': {
         const held = worker.cache.get(pieceName(effect.key));
         if (held !== undefined && hashOf(held) !== effect.hash) this.emit(worker, { ...effect, kind: 'diverged' });
@@ -216,10 +244,11 @@ export class World {
       case 'finished':
       case 'left':
         worker.life = 'ended';
+        this.#waysChanged = true;
         this.after(50, () => this.#remove(worker.id));
         return;
       case 'fault':
-        return this.#problem(worker, `fault ${effect.fault.name}`);
+        return this.problem(worker, `fault ${effect.fault.name}`);
       case 'abandon':
         return;
     }
@@ -227,7 +256,7 @@ export class World {
 
   #compute(worker: SimulatedWorker, step: number, leaf: number) {
     const vector = gradientOf(step, leaf, worker.weights);
-    const leafMs = (this.#options.leafMs ?? 100) * worker.slowness * (0.9 + 0.2 * this.#options.random());
+    const leafMs = (this.options.leafMs ?? 100) * worker.slowness * (0.9 + 0.2 * this.options.random());
     this.after(leafMs, () => {
       if (worker.life === 'crashed' || worker.life === 'ended') return;
       worker.computed++;
@@ -248,64 +277,15 @@ export class World {
     else if (worker.life === 'paused') this.after(20, () => this.whenRunning(worker, run));
   }
 
-  #message(from: string, to: string, event: ExchangeEvent): void {
-    const copies = this.#options.random() < this.duplicateRate ? 2 : 1;
-    for (let i = 0; i < copies; i++)
-      if (!this.lost(from, to)) this.after(this.delay(), () => this.emit(this.workers.get(to)!, event));
-  }
-
-  #send(worker: SimulatedWorker, to: string, key: PieceKey) {
-    const bytes = worker.cache.get(pieceName(key));
-    if (bytes === undefined) return this.#problem(worker, `send without bytes ${pieceName(key)}`);
-    const sizeBytes = this.#options.wire?.pieceBytes ?? bytes.byteLength;
-    worker.bytesSent += sizeBytes;
-    const answer = (outcome: Outcome) => this.emit(worker, { kind: 'sent', to, key, outcome });
-    if (this.lost(worker.id, to)) return this.after(300, () => answer('failed'));
-    this.after(this.delay() + wireMs(worker, this.nowMs, sizeBytes, this.#options.wire), () => {
-      const peer = this.workers.get(to)!;
-      if (peer.life === 'paused') return this.after(3000, () => answer('failed'));
-      if (peer.life !== 'running') return this.after(300, () => answer('failed'));
-      const outcome = this.#deliver(worker.id, peer, key, bytes);
-      if (this.lost(to, worker.id)) this.after(300, () => answer('failed'));
-      else this.after(this.delay(), () => answer(outcome));
-    });
-    if (this.#options.random() < this.duplicateRate)
-      this.after(this.delay() + 200 * this.#options.random(), () => {
-        const peer = this.workers.get(to)!;
-        if (peer.life === 'running') this.#deliver(worker.id, peer, key, bytes);
-      });
-  }
-
-  #deliver(from: string, peer: SimulatedWorker, key: PieceKey, bytes: Float32Array): Outcome {
-    const outcome = acceptance(peer.state, key);
-    if (outcome === 'taken') peer.cache.set(pieceName(key), bytes.slice());
-    if (outcome !== 'early') this.emit(peer, { kind: 'received', from, key, hash: hashOf(bytes) });
-    return outcome;
-  }
-
-  #fetch(worker: SimulatedWorker, from: string, key: PieceKey) {
-    const failed = () => this.emit(worker, { kind: 'fetchFailed', from, key });
-    if (this.lost(worker.id, from)) return this.after(300, failed);
-    this.after(this.delay(), () => {
-      const source = this.workers.get(from)!;
-      const bytes = source.life === 'running' ? source.cache.get(pieceName(key)) : undefined;
-      if (bytes === undefined || this.lost(from, worker.id)) return this.after(100, failed);
-      this.after(this.delay(), () => {
-        if (worker.life === 'running') this.#deliver(from, worker, key, bytes);
-      });
-    });
-  }
-
   #apply(worker: SimulatedWorker, step: number, root: number) {
     const reduced = new Float32Array(this.#length * this.rules.shards);
     for (let shard = 0; shard < this.rules.shards; shard++) {
       const bytes = worker.cache.get(pieceName({ step, shard, node: root }));
-      if (bytes === undefined) return this.#problem(worker, `apply ${step} without shard ${shard}`);
+      if (bytes === undefined) return this.problem(worker, `apply ${step} without shard ${shard}`);
       reduced.set(bytes, shard * this.#length);
     }
-    if (hashOf(reduced) !== hashOf(this.twin[step]!))
-      this.#problem(worker, `step ${step} has other bits than the twin`);
-    this.after(3, () =>
+    if (hashOf(reduced) !== hashOf(this.twin[step]!)) this.problem(worker, `step ${step} has other bits than the twin`);
+    this.after(this.options.applyMs ?? 3, () =>
       this.whenRunning(worker, () => {
         worker.weights = stepped(worker.weights, reduced);
         worker.stepAtMs[step] = this.nowMs;
@@ -314,7 +294,7 @@ export class World {
     );
   }
 
-  #problem(worker: SimulatedWorker, what: string): void {
+  problem(worker: SimulatedWorker, what: string): void {
     this.problems.push(`${this.nowMs.toFixed(0)} ms, ${worker.id} at step ${worker.state.step}: ${what}`);
   }
 }
