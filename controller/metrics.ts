@@ -19,7 +19,7 @@ export function createMetrics(): Metrics {
     registers,
   });
   const reconciles = new Histogram({
-    name: 'espalier_reconcile_seconds',
+    name: 'espalier_reconcile_duration_seconds',
     help: 'Time of one look at one job',
     labelNames: ['result'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],

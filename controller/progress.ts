@@ -1,12 +1,12 @@
 import type { Clock } from '../common/clock.js';
 import { canonicalJson } from '../common/hash.js';
 import type { Logger } from '../common/log.js';
-import type { JobKey } from './cluster/cluster.js';
-import type { ProgressPart } from './membership/numbers.js';
+import type { Standing } from './trainings.js';
 
 export interface ProgressWriterOptions {
-  readonly progress: () => Iterable<{ readonly uid: string; readonly key: JobKey; readonly part: ProgressPart }>;
-  readonly write: (key: JobKey, part: ProgressPart, signal: AbortSignal) => Promise<void>;
+  readonly progress: () => Iterable<Standing>;
+  /** Answers whether it could be written: the status may have changed meanwhile. */
+  readonly write: (standing: Standing, signal: AbortSignal) => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Logger;
   /** [0, 1): keeps many jobs from writing together. */
@@ -26,18 +26,22 @@ export async function writeProgress(options: ProgressWriterOptions, signal: Abor
     await clock.sleep(tickMs, signal).catch(() => {});
     let left = mostPerTick;
     const alive = new Set<string>();
-    for (const { uid, key, part } of progress()) {
+    for (const standing of progress()) {
+      const { uid, key, part, isFinal } = standing;
       alive.add(uid);
       if (left === 0 || signal.aborted) continue;
       const last = written.get(uid);
-      const text = canonicalJson(part);
-      const isLast = part.progress?.step === part.progress?.steps;
+      // Time passes also where nothing happens: that alone is not worth a write.
+      const text = canonicalJson([part.progress, part.lastCheckpoint, isFinal]);
+      const isLast = isFinal || part.progress?.step === part.progress?.steps;
       if (last?.text === text || (!isLast && clock.monotonic() < (last?.nextMs ?? 0))) continue;
       left -= 1;
       written.set(uid, { text, nextMs: clock.monotonic() + perJobMs * (0.9 + 0.2 * random()) });
-      await write(key, part, signal).catch((error: unknown) => {
+      const isWritten = await write(standing, signal).catch((error: unknown) => {
         if (!signal.aborted) log.warn('progress could not be written', { ...key, error: String(error) });
+        return false;
       });
+      if (!isWritten) written.delete(uid);
     }
     for (const uid of written.keys()) if (!alive.has(uid)) written.delete(uid);
   }

@@ -96,7 +96,7 @@ function summaryOf(report: DataReport, split: 'train' | 'evaluation', counts: Sp
 }
 
 /** The settings that readers compare, each beside what the schema fills in when a job says nothing. */
-function hyperparametersOf({ training }: FineTuneJobSpec): readonly Hyperparameter[] {
+export function hyperparametersOf({ training }: FineTuneJobSpec): readonly Hyperparameter[] {
   const standard = flat(trainingSection.parse({ maxSteps: 1 }));
   return [...flat(training)].map(([name, value]) => ({
     name: `training.${name}`,

@@ -39,8 +39,64 @@ const workers = z
     selector: text(512, 'Label selector of the worker pods, for `kubectl scale` and autoscalers.'),
     view: amount('Number of the current membership view.').optional(),
     deaths: amount('Worker deaths since the last committed step.').optional(),
+    drift: text(256, 'Parts of the pod template that somebody else has changed, for instance a queue; left as they are.'),
   })
   .describe('The workers.');
+
+const dropped = z
+  .strictObject({
+    reason: z.string().max(160).describe('Why.'),
+    rows: amount('How many rows.'),
+    example: text(160, 'The first of them, as `file:line`.'),
+  })
+  .describe('Rows that were left out for one reason.');
+
+/** What the preflight found in the data; the whole report lies with the recipe. No row of the data is in it. */
+export const statusData = z
+  .strictObject({
+    rows: amount('Rows of the training sources.'),
+    used: amount('Of them trained on.'),
+    sequences: amount('Packed sequences.'),
+    tokens: amount('Tokens in them.'),
+    supervisedTokens: amount('Of them learned.'),
+    truncatedRows: amount('Rows longer than maxTokens, which were cut.'),
+    truncatedPercent: z.number().min(0).max(100).describe('Their share of the used rows.'),
+    evaluationRows: amount('Held-out rows.'),
+    duplicates: amount('Training rows equal to an earlier one.'),
+    contaminated: amount('Held-out rows that are also training rows.'),
+    dropped: z.array(dropped).max(8).describe('Rows that were left out, the most frequent reasons.'),
+  })
+  .describe('The data report in short.');
+
+/** What the preflight resolved. */
+export const statusResolved = z
+  .strictObject({
+    baseSha256: text(64, 'Identity of the base.'),
+    baseRevision: text(128, 'Commit or file hash that the base was resolved to.'),
+    storedAs: text(32, 'How its weights were stored before they became float32.'),
+    parameters: amount('Parameters of the base.').optional(),
+    trainableParameters: amount('Parameters of the adapter.').optional(),
+    steps: amount('Optimizer steps in all.').optional(),
+    stepsPerEpoch: amount('Of them one pass over the data.').optional(),
+    trainedTokens: amount('Tokens that all steps together train on.').optional(),
+    settings: z
+      .array(z.string().max(128))
+      .max(64)
+      .describe('Hyperparameters as `name=value`; those that the job did not set end in ` (default)`.')
+      .optional(),
+  })
+  .describe('What the job was resolved to; fixed for its life.');
+
+const cost = z
+  .strictObject({
+    workerSeconds: amount('Running time of all worker pods together.').optional(),
+    estimatedWorkerSeconds: amount('The same for the whole training, as estimated after its first steps.').optional(),
+    estimatedAtStep: amount('After how many steps.').optional(),
+    time: time('Up to when it is counted.').optional(),
+    total: text(48, 'So far, such as `0.42 GPU-h` or `1.30 CPU-h`.'),
+    estimate: text(48, 'The estimate in the same unit.'),
+  })
+  .describe('What the training took so far, beside the estimate.');
 
 /** What `kubectl get` prints: text that the controller has written, because printer columns cannot format. */
 const summary = z
@@ -81,6 +137,14 @@ export const status = z
     runningSince: time('When the present span of running time began.').optional(),
     startTime: time('When it was first seen.').optional(),
     completionTime: time('When it finished.').optional(),
+    about: z
+      .array(z.string().max(512))
+      .max(32)
+      .describe('What `kubectl describe` shows first: state and what to do, progress, workers, data, settings, cost.')
+      .optional(),
+    data: statusData.optional(),
+    resolved: statusResolved.optional(),
+    cost: cost.optional(),
     lastCheckpoint: z
       .strictObject({ step: amount('Its step.'), time: time('When it was complete.') })
       .describe('The newest complete checkpoint.')
@@ -91,4 +155,6 @@ export const status = z
   })
   .describe('What the controller found.');
 
+export type StatusData = z.output<typeof statusData>;
+export type StatusResolved = z.output<typeof statusResolved>;
 export type FineTuneJobStatus = z.output<typeof status>;

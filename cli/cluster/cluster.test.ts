@@ -40,9 +40,9 @@ test('list and status by kubeconfig: the namespace of the context, or all, by st
   assert.equal(
     (await inCluster(api, ['list'])).out,
     [
-      'NAMESPACE  NAME  STATE     PROGRESS  LOSS  ETA  WORKERS  AGE   REASON',
-      'team       a     Training  -         -     -    -        1:30  IsTraining',
-      'team       b     Pending   -         -     -    -        1:30  IsPending',
+      'NAMESPACE  NAME  STATE     PROGRESS  LOSS  EVAL  ETA  WORKERS  AGE   REASON',
+      'team       a     Training  -         -     -     -    -        1:30  IsTraining',
+      'team       b     Pending   -         -     -     -    -        1:30  IsPending',
       '',
     ].join('\n'),
   );
@@ -169,14 +169,14 @@ test('the same commands by the gRPC status, over TLS with a token', async () => 
   await using server = await aStatusServer(index, accessOf({ ann: ['team'] }));
   const folder = await mkdtemp(join(tmpdir(), 'espalier-cli-'));
   const [ca, tokenFile] = [join(folder, 'ca.crt'), join(folder, 'token')];
-  await writeFile(ca, server.authority.certificate);
+  await writeFile(ca, server.authority.trusted);
   await writeFile(tokenFile, 'ann-token\n');
   const ask = (...argv: string[]) =>
     runInProcess([...argv, '--address', server.server.address, '--ca', ca, '--token-file', tokenFile], { commands });
-  assert.match((await ask('list')).out, /team +mine +Training +3\/40 +3\.500 +37 s/);
+  assert.match((await ask('list')).out, /team +mine +Training +3\/40 +3\.500 +- +37 s/);
   assert.match(
     (await ask('status', 'mine', '--namespace', 'team')).out,
-    /step 3\/40 {2}loss 3\.500 {2}250 tok\/s {2}ETA 37 s/,
+    /step 3\/40 {2}loss 3\.500 {2}250 tok\/s {2}lr 0\.000200 {2}gradient norm 1\.50 {2}ETA 37 s/,
   );
   assert.match((await ask('status', 'mine')).err, /--namespace is missing/);
   const waiting = ask('wait', 'mine', '--namespace', 'team', '--json');

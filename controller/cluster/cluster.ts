@@ -30,7 +30,9 @@ export interface Observed {
   readonly admission: Admission | undefined;
 }
 
-export type Admission = { readonly known: false } | { readonly known: true; readonly message: string };
+export type Admission =
+  | { readonly known: false }
+  | { readonly known: true; readonly message: string; readonly isQueueMissing: boolean };
 
 /** One thing to do. Names are of the job's namespace. */
 export type Change =
@@ -38,15 +40,11 @@ export type Change =
   /** Both numbers at once, onto the version that was read: a queue may have changed them meanwhile. */
   | { readonly kind: 'scale'; readonly name: string; readonly replicas: number; readonly resourceVersion: string }
   | { readonly kind: 'suspend'; readonly name: string; readonly suspend: boolean; readonly resourceVersion: string }
-  | { readonly kind: 'apply'; readonly object: V1PodDisruptionBudget & Named }
+  | { readonly kind: 'apply'; readonly object: ChildObject }
   | { readonly kind: 'remove'; readonly of: 'Job' | 'FineTuneJob'; readonly name: string; readonly uid: string }
   /** These pods shall hand over and leave, before their number is taken away. */
   | { readonly kind: 'release'; readonly pods: readonly string[] };
 
-interface Named {
-  readonly apiVersion?: string;
-  readonly kind?: string;
-}
 export type ChildObject = KubernetesObject & { readonly kind?: string };
 
 /** `done`; `taken`: an object of this name belongs to somebody else; `stale`: it changed since it was read. */
@@ -69,6 +67,8 @@ export interface Live {
   /** When a step was committed last, by the clock of the worker that told it. */
   readonly committedAtMs?: number | undefined;
   readonly published?: { readonly url: string; readonly adapterSha256: string } | undefined;
+  /** By pod UID: when a worker said something last, by its clock. */
+  readonly heardAtMs?: ReadonlyMap<string, number>;
   /** Pods that were asked to leave, and when. */
   readonly releasing: ReadonlyMap<string, number>;
 }

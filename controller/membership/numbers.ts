@@ -2,10 +2,10 @@ import type { FineTuneJobStatus } from '../../api/sections/status.js';
 import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.js';
 
 /** What the progress writer owns of a status. */
-export type ProgressPart = Pick<FineTuneJobStatus, 'progress' | 'lastCheckpoint'> & {
+export type ProgressPart = Pick<FineTuneJobStatus, 'progress' | 'lastCheckpoint' | 'cost'> & {
   readonly summary: Pick<
     NonNullable<FineTuneJobStatus['summary']>,
-    'progress' | 'loss' | 'eval' | 'eta' | 'tokensPerSecond' | 'best'
+    'progress' | 'loss' | 'eval' | 'eta' | 'tokensPerSecond' | 'best' | 'cost'
   >;
 };
 

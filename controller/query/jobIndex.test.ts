@@ -179,27 +179,39 @@ test('a long curve stays bounded, keeps its evaluations and its newest points', 
   );
 });
 
-test('after a rewind the steps of the next attempt are told again', async () => {
+test('when workers begin again from a checkpoint their steps take the place of those told before', async () => {
   const index = filled('a');
   const key = { namespace: 'team', name: 'a' };
   for (const step of [0, 1, 2, 3]) index.observe(key, 'w0', aStep(step));
-  index.rewind(key, 1);
-  index.observe(key, 'w9', aStep(2, 9));
-  assert.equal(index.get(key)?.progress?.last?.loss, 9);
+  const told: string[] = [];
+  const points = index.points(key, 0, never)[Symbol.asyncIterator]();
+  const next = async () => {
+    const { step, loss } = (await points.next()).value as { step: number; loss: number };
+    told.push(`${step} ${loss}`);
+  };
+  for (let i = 0; i < 4; i++) await next();
+  index.startOver(key);
+  for (const worker of ['w8', 'w9']) index.observe(key, worker, aStep(2, 9));
+  await next();
+  assert.deepEqual(told, ['0 4', '1 3.9', '2 3.8', '3 3.7', '2 9']);
+  assert.deepEqual([index.get(key)?.progress?.step, index.get(key)?.progress?.last?.loss], [3, 9]);
 });
 
 test('checkpoints, artifacts, events and workers are kept, the newest few of each', async () => {
   const index = filled('a');
   const key = { namespace: 'team', name: 'a' };
-  index.setWorkers(key, [{ id: 'w0', node: 'n', joined: true }]);
+  index.setWorkers(key, [{ uid: 'w0', id: 'a-0-0', node: 'n', joined: true }]);
+  const events = [];
   for (let step = 0; step < 40; step++) {
     index.observe(key, 'w0', { timeMs: 5000 + step, checkpoint: { step, url: `s3://c/${step}` } } as never);
-    index.addEvent(key, { timeMs: step, type: 'Normal', reason: 'CheckpointSaved', message: `step ${step}` });
+    events.push({ timeMs: step, type: 'Normal', reason: 'CheckpointSaved', message: `step ${step}` });
   }
+  index.setEvents(key, events);
+  index.setEvents(key, [], 'uid-of-an-earlier-life');
   index.observe(key, 'w0', { timeMs: 1, artifact: { url: 's3://a', adapterSha256: 'ff' } } as never);
   const job = index.get(key)!;
   assert.deepEqual(job.artifacts, [{ url: 's3://a', kind: 'adapter', sha256: 'ff' }]);
   assert.deepEqual([job.checkpoints?.length, job.checkpoints?.at(-1)?.url], [16, 's3://c/39']);
   assert.deepEqual([job.events?.length, job.events?.at(-1)?.message], [40, 'step 39']);
-  assert.equal(job.workers?.[0]?.id, 'w0');
+  assert.deepEqual(job.workers, [{ id: 'a-0-0', node: 'n', joined: true, heardMs: 1 }]);
 });

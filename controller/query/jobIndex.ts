@@ -1,11 +1,10 @@
 import { fail } from '../../api/errors.js';
 import { byCodeUnit } from '../../common/hash.js';
 import type { JobEventInput } from '../../proto/generated/espalier/v1/JobEvent.js';
-import type { JobWorkerInput } from '../../proto/generated/espalier/v1/JobWorker.js';
 import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.js';
 import { jobMessage, nothingLive } from './jobMessage.js';
 import type { JobChanged, JobFilter, JobKey, JobMessage, JobPage, JobResource, Jobs, Point } from './jobs.js';
-import { LiveJob } from './liveJob.js';
+import { LiveJob, type LiveWorker } from './liveJob.js';
 import { Wake } from './wake.js';
 
 /** Removed jobs that are remembered, for readers that resume. */
@@ -67,26 +66,22 @@ export class JobIndex implements Jobs {
     if (entry && this.#live(entry).observe(worker, event)) this.#touch(entry);
   }
 
-  setWorkers(key: JobKey, workers: readonly JobWorkerInput[]): void {
+  setWorkers(key: JobKey, workers: readonly LiveWorker[]): void {
     const entry = this.#entry(key);
-    if (!entry) return;
-    this.#live(entry).setWorkers(workers);
-    this.#touch(entry);
+    if (!entry || (!entry.live && workers.length === 0)) return;
+    if (this.#live(entry).setWorkers(workers)) this.#touch(entry);
   }
 
-  addEvent(key: JobKey, event: JobEventInput): void {
+  /** All that was told of this life of the job, oldest first. */
+  setEvents(key: JobKey, events: readonly JobEventInput[], uid = this.#uids.get(keyOf(key))): void {
     const entry = this.#entry(key);
-    if (!entry) return;
-    this.#live(entry).addEvent(event);
-    this.#touch(entry);
+    if (!entry || entry.resource.uid !== uid || (!entry.live && events.length === 0)) return;
+    if (this.#live(entry).setEvents(events)) this.#touch(entry);
   }
 
-  /** The next attempt goes on after this step: later points will be told again. */
-  rewind(key: JobKey, afterStep: number): void {
-    const entry = this.#entry(key);
-    if (!entry) return;
-    this.#live(entry).metrics.rewind(afterStep);
-    this.#touch(entry);
+  /** The next attempt begins at a checkpoint: what its workers tell takes the place of later points. */
+  startOver(key: JobKey): void {
+    this.#entry(key)?.live?.startOver();
   }
 
   get(key: JobKey): JobMessage | undefined {
@@ -104,9 +99,10 @@ export class JobIndex implements Jobs {
     return counts;
   }
 
-  /** Every job that has live numbers, for the metrics page. */
+  /** Every job that has live numbers and has not ended, for the metrics page. */
   *training(): Iterable<JobMessage> {
-    for (const entry of this.#present()) if (entry.live?.metrics.last) yield messageOf(entry);
+    for (const entry of this.#present())
+      if (entry.live?.metrics.last && !finished.includes(entry.resource.status?.state ?? '')) yield messageOf(entry);
   }
 
   async list(

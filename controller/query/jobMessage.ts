@@ -1,13 +1,16 @@
 import type { FineTuneJobStatus } from '../../api/sections/status.js';
 import type { ArtifactInput } from '../../proto/generated/espalier/v1/Artifact.js';
 import type { CheckpointInput } from '../../proto/generated/espalier/v1/Checkpoint.js';
+import type { CostInput } from '../../proto/generated/espalier/v1/Cost.js';
 import type { JobEventInput } from '../../proto/generated/espalier/v1/JobEvent.js';
 import type { JobWorkerInput } from '../../proto/generated/espalier/v1/JobWorker.js';
+import type { ResolvedInput } from '../../proto/generated/espalier/v1/Resolved.js';
 import type { JobMessage, JobResource, Point } from './jobs.js';
 
 /** What only the running controller knows; the resource's status holds the rest. */
 export interface Live {
   readonly last: Point | undefined;
+  readonly best: Point | undefined;
   readonly step: number | undefined;
   readonly steps: number | undefined;
   readonly remainingSeconds: number | undefined;
@@ -19,6 +22,7 @@ export interface Live {
 
 export const nothingLive: Live = {
   last: undefined,
+  best: undefined,
   step: undefined,
   steps: undefined,
   remainingSeconds: undefined,
@@ -50,6 +54,12 @@ export function jobMessage(resource: JobResource, live: Live): JobMessage {
     recipeHash: status?.recipeHash ?? '',
     createdMs: resource.createdMs,
     finishedMs: timeOf(status?.completionTime),
+    ...(status?.data && { data: { ...status.data, dropped: status.data.dropped.map(known) } }),
+    ...(status?.resolved && { resolved: resolvedOf(status.resolved) }),
+    ...(status?.cost && { cost: costOf(status.cost) }),
+    ...(live.best && { best: live.best }),
+    attempt: status?.attempt ?? 0,
+    restarts: Number(status?.summary?.restarts ?? 0),
   };
 }
 
@@ -75,7 +85,8 @@ function progressOf(status: FineTuneJobStatus | undefined, live: Live) {
           ...(kept.evalLoss !== undefined && { evaluationLoss: kept.evalLoss }),
         });
   return {
-    step: Math.max(live.step ?? 0, kept?.step ?? 0),
+    // A next attempt starts from a checkpoint: what its workers tell counts, not what was reached before.
+    step: live.step ?? kept?.step ?? 0,
     steps: live.steps ?? kept?.steps ?? 0,
     remainingSeconds: live.remainingSeconds ?? kept?.etaSeconds ?? 0,
     ...(last && { last }),
@@ -89,3 +100,18 @@ const artifactsOf = (status: FineTuneJobStatus | undefined): ArtifactInput[] =>
   status?.artifact ? [{ url: status.artifact, kind: 'adapter', sha256: status.adapterSha256 ?? '' }] : [];
 
 const timeOf = (time: string | undefined): number => (time === undefined ? 0 : Date.parse(time));
+
+const resolvedOf = ({
+  settings = [],
+  steps: _,
+  ...rest
+}: NonNullable<FineTuneJobStatus['resolved']>): ResolvedInput => ({
+  ...known(rest),
+  settings: [...settings],
+});
+
+const costOf = ({ time: _, ...rest }: NonNullable<FineTuneJobStatus['cost']>): CostInput => known(rest);
+
+/** Without the fields that are there and undefined. */
+const known = <T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as never;

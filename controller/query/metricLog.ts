@@ -21,6 +21,19 @@ export class MetricLog {
     return this.#kept.at(-1)?.point;
   }
 
+  /** Of the lowest evaluation loss. */
+  get best(): Point | undefined {
+    const evaluated = this.#kept.filter(({ point }) => Number.isFinite(point.evaluationLoss));
+    return evaluated.reduce<Point | undefined>(
+      (best, { point }) => (best && best.evaluationLoss! <= point.evaluationLoss! ? best : point),
+      undefined,
+    );
+  }
+
+  at(step: number): Point | undefined {
+    return this.#kept.find(({ point }) => point.step === step)?.point;
+  }
+
   /** The first word about a step counts: every worker tells of it. */
   step(point: Point): boolean {
     if ((this.last?.step ?? -1) >= point.step) return false;

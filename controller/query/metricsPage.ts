@@ -34,6 +34,18 @@ const perJob: readonly {
     value: ({ progress }) => progress?.remainingSeconds,
   },
   {
+    name: 'learning_rate',
+    help: 'Learning rate of the last step',
+    value: ({ progress }) => progress?.last?.learningRate,
+  },
+  {
+    name: 'gradient_norm',
+    help: 'Norm of the gradient of the last step, before clipping',
+    value: ({ progress }) => progress?.last?.gradientNorm,
+  },
+  { name: 'restarts', help: 'Workers that died', value: ({ restarts }) => restarts },
+  { name: 'worker_seconds', help: 'Running time of all worker pods', value: ({ cost }) => cost?.workerSeconds },
+  {
     name: 'workers',
     help: 'Workers in the current view',
     value: ({ workers }) => workers?.filter(({ joined }) => joined).length,
@@ -51,6 +63,14 @@ export function registerJobMetrics(registry: Registry, index: JobIndex): void {
     collect() {
       this.reset();
       for (const [state, count] of index.countsByState()) this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    name: 'espalier_jobs_without_series',
+    help: `Jobs that train and are left out of the espalier_job series, of which there are ${mostJobs} at most`,
+    registers,
+    collect() {
+      this.set(Math.max(0, [...index.training()].length - mostJobs));
     },
   });
   for (const { name, help, value } of perJob) {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { EspalierError } from '../../api/errors.js';
 import { connect } from '../../proto/call.js';
 import { loadProtos } from '../../proto/load.js';
+import { fixedCertificates } from '../../proto/tls.js';
 import { accessOf, aJobResource, aStep } from '../../test/support/aJobResource.js';
 import { aStatusServer } from '../../test/support/aStatusServer.js';
 import type { Access } from './access.js';
@@ -33,8 +34,8 @@ test('a job is told whole: state, reason, progress with its last point, workers,
     }),
   );
   const key = { namespace: 'team', name: 'j' };
-  index.setWorkers(key, [{ id: 'w0', node: 'node-1', joined: true }]);
-  index.observe(key, 'w0', aStep(4, 2.5));
+  index.setWorkers(key, [{ uid: 'u0', id: 'w0', node: 'node-1', joined: true }]);
+  index.observe(key, 'u0', aStep(4, 2.5));
   await using status = await aStatusServer(index, accessOf(rights));
   const job = await status.as('ann-token').client('Query').getJob(key);
   assert.deepEqual(
@@ -48,13 +49,31 @@ test('a job is told whole: state, reason, progress with its last point, workers,
       reason: 'Unschedulable',
       message: 'no node has a GPU',
       progress: { step: 5, steps: 40, last: 2.5, remainingSeconds: 35 },
-      workers: [{ id: 'w0', node: 'node-1', joined: true, heardMs: 1_700_000_005_000 }],
+      workers: [
+        {
+          id: 'w0',
+          node: 'node-1',
+          joined: true,
+          heardMs: 1_700_000_005_000,
+          step: 4,
+          leavesComputed: 2,
+          computeMs: 700,
+          waitMs: 300,
+          peakRssBytes: 1e9,
+        },
+      ],
       checkpoints: [],
       artifacts: [],
       events: [],
       recipeHash: 'ab',
       createdMs: 1_700_000_000_000,
       finishedMs: 0,
+      data: null,
+      resolved: null,
+      cost: null,
+      best: null,
+      attempt: 0,
+      restarts: 0,
     },
   );
 });
@@ -181,7 +200,7 @@ test('without TLS, or with another authority, nothing is answered', async () => 
   await using status = await aStatusServer(twoTeams(), accessOf(rights));
   await using other = await aStatusServer(twoTeams(), accessOf(rights));
   const plain = connect(loadProtos(), status.server.address, { token: 'root-token' });
-  const tls = { authority: Buffer.from(other.authority.certificate) };
+  const tls = { certificates: fixedCertificates({ authority: Buffer.from(other.authority.trusted) }) };
   const mistrusting = connect(loadProtos(), status.server.address, { token: 'root-token', tls });
   for (const connection of [plain, mistrusting]) {
     assert.equal(await connection.client('Query').listJobs({}).catch(nameOf), 'PeerUnreachable');

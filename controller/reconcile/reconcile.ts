@@ -3,12 +3,13 @@ import { canonicalJson } from '../../common/hash.js';
 import type { Change, Cluster, JobKey, Live, Outcome } from '../cluster/cluster.js';
 import { tokenOf } from '../resources/access.js';
 import type { Settings } from '../settings.js';
+import { aboutLines } from './about.js';
 import { changesFor } from './changes.js';
 import { type Decision, decide } from './decide.js';
 import { eventsBetween } from './events.js';
 import { policies } from './policies/index.js';
 import { worldOf } from './read.js';
-import { ownPart, requeueMs, settle } from './settle.js';
+import { membersOf, ownPart, requeueMs, settle } from './settle.js';
 import type { World } from './world.js';
 
 export interface ReconcileDeps {
@@ -36,7 +37,11 @@ export async function reconcile(key: JobKey, deps: ReconcileDeps): Promise<numbe
   if (decision.kind === 'leave' || decision.kind === 'remove') return undefined;
   const status = settle(world, decision, outcomes);
   if (!isEqual(ownPart(world.status), status)) {
-    await cluster.writeStatus(key, status, signal);
+    const about = aboutLines(
+      { ...world.status, ...status, summary: { ...world.status.summary, ...status.summary } },
+      membersOf(world),
+    );
+    await cluster.writeStatus(key, { ...status, about }, signal);
     await cluster.emit(observed.job, eventsBetween(world.status, status), signal);
   }
   const blocked = outcomes.some(({ kind }) => kind !== 'done');

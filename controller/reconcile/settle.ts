@@ -1,9 +1,12 @@
 import { methodNames } from '../../api/methods/index.js';
 import type { FineTuneJobStatus } from '../../api/sections/status.js';
 import type { Outcome } from '../cluster/cluster.js';
+import type { V1Pod } from '../cluster/kube/objects.js';
 import { selectorText, workerSelector } from '../resources/names.js';
 import { queueOf } from '../resources/scheduling.js';
-import { attemptOf } from '../resources/workerJob.js';
+import { driftOf } from '../resources/drift.js';
+import { attemptOf, workerJob } from '../resources/workerJob.js';
+import type { WorkerLine } from './about.js';
 import { conditionsOf, type Finding, timeText } from './conditions.js';
 import type { Decision } from './decide.js';
 import { runningSeconds } from './runningTime.js';
@@ -36,6 +39,8 @@ export function settle(world: World, decision: Decision, outcomes: readonly Outc
     conditions: [...conditionsOf(finding, before.conditions ?? [], generation, nowMs)],
     startTime: before.startTime ?? timeText(nowMs),
     ...(recipe && { recipeHash: recipe.recipeHash }),
+    ...(recipe?.data && { data: recipe.data }),
+    ...(recipe?.resolved && { resolved: recipe.resolved }),
     ...(attempt !== undefined && { attempt }),
     ...runningTime(before, isRunning, nowMs),
     ...(decision.kind === 'complete' && decision.adapterSha256 && { adapterSha256: decision.adapterSha256 }),
@@ -47,13 +52,26 @@ export function settle(world: World, decision: Decision, outcomes: readonly Outc
       selector: selectorText(workerSelector(owner)),
       ...(live.view ? { view: live.view.number } : before.workers?.view !== undefined && { view: before.workers.view }),
       deaths: deathsSinceStep(world).length,
+      ...driftPart(world),
     },
     summary: columnsOf(world, finding),
   };
 }
 
-/** What is ours of a status: the rest is written by the progress writer. */
-export function ownPart({ progress: _, lastCheckpoint: __, summary, ...rest }: FineTuneJobStatus): FineTuneJobStatus {
+/** Only while its Job is at hand: a finished or gone one has nothing to be told about. */
+function driftPart(world: World): { readonly drift?: string } {
+  const current = currentAttempt(world);
+  const job = validJob(world);
+  if (!current || !job) return {};
+  const { owner, settings } = world;
+  const replicas = current.spec?.parallelism ?? 0;
+  const drift = driftOf(current, workerJob({ owner, job, attempt: attemptOf(current), replicas, settings }));
+  return drift.length === 0 ? {} : { drift: drift.join(', ') };
+}
+
+/** What is ours of a status: the rest is written by the progress writer; `about` follows from all of it. */
+export function ownPart(status: FineTuneJobStatus): FineTuneJobStatus {
+  const { progress: _, lastCheckpoint: __, cost: ___, about: ____, summary, ...rest } = status;
   if (!summary) return rest;
   const { workers, model, method, queue, restarts, reason } = summary;
   return { ...rest, summary: defined({ workers, model, method, queue, restarts, reason }) };
@@ -103,6 +121,8 @@ function waiting(wait: (Wait & { readonly isPreflight?: boolean }) | undefined):
 }
 
 function going(world: World, decision: Decision): Finding {
+  if (decision.kind === 'prepare' && !world.preflights.some(isStarted))
+    return { state: 'Preflight', reason: 'PreflightStarting', message: 'the preflight pod starts' };
   if (decision.kind === 'prepare')
     return {
       state: 'Preflight',
@@ -128,6 +148,8 @@ function going(world: World, decision: Decision): Finding {
     message: 'steps are committed; status.progress and gRPC have the numbers',
   };
 }
+
+const isStarted = ({ status }: V1Pod): boolean => status?.phase !== undefined && status.phase !== 'Pending';
 
 const hasReadyWorker = ({ workerPods }: World): boolean => workerPods.some(isReady);
 
@@ -193,3 +215,15 @@ export function requeueMs(world: World, decision: Decision): number | undefined 
   }
   return due.length === 0 ? undefined : Math.max(250, Math.min(...due));
 }
+
+/** The worker pods that have not ended, as people call them. */
+export const membersOf = (world: World): readonly WorkerLine[] => {
+  const joined = new Set(world.live.view?.members.filter((member) => member.joined).map(({ id }) => id));
+  return activePods(world).map(({ metadata, spec }) => ({
+    uid: metadata?.uid ?? '',
+    name: metadata?.name ?? '',
+    node: spec?.nodeName ?? '',
+    isJoined: joined.has(metadata?.uid ?? ''),
+    heardAtMs: world.live.heardAtMs?.get(metadata?.uid ?? ''),
+  }));
+};

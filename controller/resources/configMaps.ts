@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import { checkJob } from '../../api/parse/parseJob.js';
+import { statusData, statusResolved } from '../../api/sections/status.js';
 import type { V1ConfigMap } from '../cluster/kube/objects.js';
+import type { WorkerIdentity } from '../settings.js';
 import { childNames, metadataOf, type Owner } from './names.js';
 
 /** What the preflight found, as workers and later controllers read it. */
@@ -12,6 +14,9 @@ export const recipeReference = z.strictObject({
   steps: z.number().int().min(1),
   /** E.g. `64 rows, 3072 tokens, 1010 of them learned`. */
   summary: z.string().max(1024),
+  /** For the status: what the preflight saw and resolved. */
+  data: statusData.optional(),
+  resolved: statusResolved.optional(),
 });
 export type RecipeReference = z.output<typeof recipeReference>;
 
@@ -31,6 +36,14 @@ export const recipeConfigMap = (owner: Owner, reference: RecipeReference): V1Con
   metadata: metadataOf(owner, childNames.recipe(owner.name), 'config'),
   immutable: true,
   data: { 'recipe.json': JSON.stringify(reference) },
+});
+
+/** Whom the pods of a job trust. It follows the authority, and so do they without a restart. */
+export const authorityConfigMap = (owner: Owner, { authority, controllerAuthority }: WorkerIdentity): V1ConfigMap => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: metadataOf(owner, childNames.authority(owner.name), 'access'),
+  data: { 'ca.crt': authority, 'controller-ca.crt': controllerAuthority ?? '' },
 });
 
 export const readJobConfigMap = ({ data }: V1ConfigMap): FineTuneJob =>

@@ -11,6 +11,38 @@ import { accessOf, aJobResource, aStep } from '../support/aJobResource.js';
 import { aStatusServer } from '../support/aStatusServer.js';
 import { replay, shell } from './transcript.js';
 
+/** What its preflight has found, and what it took so far. */
+const data = {
+  rows: 66,
+  used: 64,
+  sequences: 20,
+  tokens: 3072,
+  supervisedTokens: 1010,
+  truncatedRows: 1,
+  truncatedPercent: 1.6,
+  evaluationRows: 8,
+  duplicates: 0,
+  contaminated: 0,
+  dropped: [{ reason: 'no text', rows: 2, example: 'train.jsonl:17' }],
+};
+const resolved = {
+  baseSha256: 'ba5e'.padEnd(64, '0'),
+  baseRevision: 'main',
+  storedAs: 'BF16',
+  parameters: 134_515_008,
+  trainableParameters: 4_884_480,
+  stepsPerEpoch: 10,
+  trainedTokens: 12_288,
+  settings: ['method=lora', 'lora.rank=16', 'training.seed=0 (default)'],
+};
+const cost = {
+  workerSeconds: 90,
+  estimatedWorkerSeconds: 360,
+  estimatedAtStep: 3,
+  total: '0.05 CPU-h',
+  estimate: '0.20 CPU-h',
+};
+
 /** The jobs that the page shows: one that has trained and one that waits. */
 function jobsOfThePage(): JobIndex {
   const index = new JobIndex('k3v9');
@@ -25,26 +57,30 @@ function jobsOfThePage(): JobIndex {
   const key = { namespace: 'team', name: 'workplace' };
   const recipeHash = 'c0ffee'.padEnd(64, '0');
   const conditions = [found('Ready', 'True', 'Training', 'step 3 of 40')];
-  index.put(aJobResource('workplace', { status: { state: 'Training', recipeHash, conditions } }));
+  index.put(aJobResource('workplace', { status: { state: 'Training', recipeHash, conditions, data, resolved, cost } }));
   index.setWorkers(key, [
-    { id: 'workplace-1-0', node: 'node-1', joined: true },
-    { id: 'workplace-1-1', node: 'node-2', joined: true },
+    { uid: 'u0', id: 'workplace-1-0', node: 'node-1', joined: true },
+    { uid: 'u1', id: 'workplace-1-1', node: 'node-2', joined: true },
   ]);
-  for (const step of [0, 1, 2]) index.observe(key, 'workplace-1-0', aStep(step));
-  index.observe(key, 'workplace-1-1', {
+  for (const step of [0, 1, 2]) index.observe(key, 'u0', aStep(step));
+  index.observe(key, 'u1', {
     timeMs: 1_700_000_004_000,
     evaluation: { step: 2, loss: 3.9, generalLoss: 0 },
   } as never);
-  index.observe(key, 'workplace-1-0', {
+  index.observe(key, 'u0', {
     timeMs: 1_700_000_004_000,
     checkpoint: { step: 2, url: 's3://models/workplace/checkpoints/2' },
   } as never);
-  index.addEvent(key, {
-    timeMs: 1_700_000_001_000,
-    type: 'Normal',
-    reason: 'TrainingStarted',
-    message: '2 workers, 40 steps',
-  });
+  index.setEvents(key, [
+    {
+      timeMs: 1_700_000_001_000,
+      firstMs: 1_700_000_001_000,
+      type: 'Normal',
+      reason: 'TrainingStarted',
+      message: '2 workers, 40 steps',
+      count: 1,
+    },
+  ]);
   const waiting = [found('Ready', 'False', 'Unschedulable', '0/2 nodes have a free nvidia.com/gpu')];
   index.put(aJobResource('summaries', { status: { state: 'Pending', conditions: waiting } }));
   index.put(aJobResource('hidden', { namespace: 'secret' }));
@@ -61,7 +97,7 @@ test('every command of docs/grpc.md prints what the page says; UPDATE=1 writes w
   const folder = await mkdtemp(join(tmpdir(), 'espalier-grpc-'));
   const index = jobsOfThePage();
   await using status = await aStatusServer(index, accessOf({ ann: ['team'] }));
-  await writeFile(join(folder, 'ca.crt'), status.authority.certificate);
+  await writeFile(join(folder, 'ca.crt'), status.authority.trusted);
   const env = {
     ...process.env,
     PATH: `${dirname(grpcurl)}:${process.env.PATH}`,

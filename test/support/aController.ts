@@ -2,15 +2,16 @@ import { apiVersion, kind } from '../../api/fineTuneJob.js';
 import { systemClock } from '../../common/clock.js';
 import { createLogger, type Logger, silentLogger } from '../../common/log.js';
 import type { KubeClient } from '../../controller/cluster/kube/client.js';
-import type { FineTuneJobObject, V1Job, V1Pod } from '../../controller/cluster/kube/objects.js';
+import type { FineTuneJobObject, KubernetesObject, V1Job, V1Pod } from '../../controller/cluster/kube/objects.js';
 import { type Resource, resources } from '../../controller/cluster/kube/resources.js';
-import { runController } from '../../controller/controller.js';
+import { type ControllerOptions, runController } from '../../controller/controller.js';
 import { attemptOf } from '../../controller/resources/workerJob.js';
 import { memoryTransport } from '../../proto/memory.js';
 import type { ControlPlane } from './aControlPlane.js';
 import { aClusterSpec, someSettings } from './aWorld.js';
 
 export const recipeHash = 'ab'.repeat(32);
+export const masterKey = 'master key of the test';
 
 /** One namespace with a controller that looks after it; the test plays user, scheduler and kubelet. */
 export class Scene {
@@ -38,7 +39,7 @@ export class Scene {
     return this.#plane.client;
   }
 
-  startController(): void {
+  startController(more: Partial<ControllerOptions> = {}): void {
     this.#stop = new AbortController();
     const options = {
       client: this.client,
@@ -47,11 +48,12 @@ export class Scene {
         ...someSettings,
         networkPolicy: { ...someSettings.networkPolicy, controllerNamespace: this.namespace },
       },
-      masterKey: 'master key of the test',
+      masterKey,
       transport: memoryTransport(),
       clock: systemClock,
       log: this.#log,
       random: Math.random,
+      ...more,
     };
     this.#running = runController(options, this.#stop.signal);
   }
@@ -143,6 +145,18 @@ export class Scene {
     await this.client.merge(resources.pods, at, { status }, this.#signal);
   }
 
+  /** The scheduler's part. */
+  async bind(pod: V1Pod, node: string): Promise<void> {
+    const { name = '', namespace = '' } = pod.metadata ?? {};
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name, namespace },
+      target: { kind: 'Node', name: node },
+    };
+    await this.client.create(bindings(name), body as KubernetesObject, this.#signal);
+  }
+
   runs(pod: V1Pod): Promise<void> {
     const time = now();
     return this.setPod(pod, {
@@ -168,10 +182,37 @@ export class Scene {
   async passPreflight(name: string, tries = 0): Promise<void> {
     await this.ends(await this.pod(`${name}-preflight-${tries}`), 0, {
       outcome: 'ready',
-      recipe: { recipeHash, preparedUrl: 's3://models/out/.espalier/recipes/abab', steps: 4, summary: '8 rows' },
+      recipe: {
+        recipeHash,
+        preparedUrl: 's3://models/out/.espalier/recipes/abab',
+        steps: 4,
+        summary: '8 rows',
+        data: aDataReport,
+        resolved: { baseSha256: 'ba5e'.padEnd(64, '0'), stepsPerEpoch: 2, settings: ['lora.rank=4'] },
+      },
     });
   }
 }
+
+const bindings = (pod: string): Resource<KubernetesObject> => ({
+  apiVersion: 'v1',
+  kind: 'Binding',
+  plural: `pods/${pod}/binding`,
+});
+
+const aDataReport = {
+  rows: 9,
+  used: 8,
+  sequences: 4,
+  tokens: 96,
+  supervisedTokens: 40,
+  truncatedRows: 0,
+  truncatedPercent: 0,
+  evaluationRows: 0,
+  duplicates: 0,
+  contaminated: 0,
+  dropped: [{ reason: 'no text', rows: 1, example: 'train.jsonl:3' }],
+};
 
 const container = { name: 'espalier', image: 'worker:test', imageID: '', restartCount: 0 };
 const now = (): string => `${new Date().toISOString().slice(0, 19)}Z`;

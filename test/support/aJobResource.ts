@@ -26,6 +26,11 @@ export const aStep = (step: number, loss = 4 - step / 10): WorkerEvent =>
       gradientNorm: 1.5,
       tokensPerSecond: 250,
       stepMs: 1000,
+      leavesComputed: 2,
+      computeMs: 700,
+      waitMs: 300,
+      peakRssBytes: 1e9,
+      members: 2,
     },
     body: 'step',
   }) as unknown as WorkerEvent;

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { EspalierError } from '../../api/errors.js';
+import type { StatusData, StatusResolved } from '../../api/sections/status.js';
 
 /** The last words of a pod, which the controller reads from its status (controller/reconcile/world.ts has the other end). */
 export type Verdict =
@@ -10,6 +11,8 @@ export type Verdict =
         readonly preparedUrl: string;
         readonly steps: number;
         readonly summary: string;
+        readonly data: StatusData;
+        readonly resolved: StatusResolved;
       };
     }
   | { readonly outcome: 'published'; readonly url: string; readonly adapterSha256: string }
@@ -24,7 +27,7 @@ export type Verdict =
     };
 
 /** Kubernetes cuts what is longer. */
-const mostBytes = 4096;
+export const mostBytes = 4096;
 const mostText = 1200;
 
 export function failureVerdict(error: unknown): Verdict {

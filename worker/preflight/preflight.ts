@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { Paths } from '../pod/mounts.js';
 import { uploadPrepared } from '../pod/preparedStore.js';
+import { readyVerdict } from '../pod/readyVerdict.js';
 import type { Verdict } from '../pod/verdict.js';
 import { writePrepared } from '../recipe/prepared.js';
 import type { SecretOf } from './places.js';
@@ -36,14 +37,5 @@ export async function preflight(job: FineTuneJob, deps: PreflightDeps): Promise<
   const folder = join(paths.work, 'prepared');
   await writePrepared(folder, compiled, record);
   const preparedUrl = await uploadPrepared(destination.store, compiled.hash, folder, signal);
-  const { rows, tokens, supervisedTokens } = record.data.train;
-  return {
-    outcome: 'ready',
-    recipe: {
-      recipeHash: compiled.hash,
-      preparedUrl,
-      steps: compiled.recipe.training.steps,
-      summary: `${rows} rows, ${tokens} tokens, ${supervisedTokens} of them learned`,
-    },
-  };
+  return readyVerdict(prepared, preparedUrl);
 }

@@ -2,9 +2,9 @@ import { fail } from '../../../api/errors.js';
 import type { Clock } from '../../../common/clock.js';
 import type { Logger } from '../../../common/log.js';
 import type { JobEventInput } from '../../../proto/generated/espalier/v1/JobEvent.js';
-import type { JobWorkerInput } from '../../../proto/generated/espalier/v1/JobWorker.js';
 import { JobIndex } from '../../query/jobIndex.js';
 import type { JobChanged, JobFilter, JobKey, JobMessage } from '../../query/jobs.js';
+import type { LiveWorker } from '../../query/liveJob.js';
 import { labels, type Role } from '../../resources/names.js';
 import { createKubeClient } from './client.js';
 import { createHttp } from './http.js';
@@ -80,8 +80,10 @@ export function openJobReader(
       index.setWorkers(key, (await podsOf(key, signal)).filter(isWorker).map(workerOf));
       const fieldSelector = `involvedObject.name=${key.name},involvedObject.kind=FineTuneJob`;
       const events = await all<CoreV1Event>(resources.events, { namespace: key.namespace, fieldSelector }, signal);
-      for (const event of events.map(eventOf).sort((a, b) => Number(a.timeMs) - Number(b.timeMs)))
-        index.addEvent(key, event);
+      index.setEvents(
+        key,
+        events.map(eventOf).sort((a, b) => Number(a.timeMs) - Number(b.timeMs)),
+      );
       return index.get(key);
     },
     async list(filter, signal) {
@@ -154,15 +156,26 @@ const isWorker = ({ metadata }: V1Pod): boolean => metadata?.labels?.[labels.rol
 const createdMs = ({ metadata }: V1Pod): number => timeMs(metadata?.creationTimestamp);
 const timeMs = (time: unknown): number => (time ? new Date(time as string).getTime() : 0);
 
-const workerOf = ({ metadata, spec, status }: V1Pod): JobWorkerInput => ({
+const workerOf = ({ metadata, spec, status }: V1Pod): LiveWorker => ({
+  uid: metadata?.uid ?? '',
   id: metadata?.name ?? '',
   node: spec?.nodeName ?? '',
   joined: status?.conditions?.some(({ type, status: held }) => type === 'Ready' && held === 'True') ?? false,
 });
 
-const eventOf = ({ eventTime, lastTimestamp, type, reason, message }: CoreV1Event): JobEventInput => ({
+const eventOf = ({
+  eventTime,
+  firstTimestamp,
+  lastTimestamp,
+  count,
+  type,
+  reason,
+  message,
+}: CoreV1Event): JobEventInput => ({
   timeMs: timeMs(lastTimestamp ?? eventTime),
   type: type ?? 'Normal',
   reason: reason ?? '',
   message: message ?? '',
+  count: count ?? 1,
+  firstMs: timeMs(firstTimestamp ?? eventTime),
 });

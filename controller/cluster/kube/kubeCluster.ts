@@ -1,14 +1,14 @@
 import { EspalierError } from '../../../api/errors.js';
 import type { Clock } from '../../../common/clock.js';
-import { sha256 } from '../../../common/hash.js';
 import type { Logger } from '../../../common/log.js';
 import { childNames, childSelector, isOwnedBy, labels } from '../../resources/names.js';
 import { queueLabel } from '../../resources/scheduling.js';
 import { attemptOf } from '../../resources/workerJob.js';
-import type { Change, Cluster, JobEvent, JobKey, Observed, Outcome } from '../cluster.js';
+import type { Change, Cluster, JobKey, Observed, Outcome } from '../cluster.js';
 import { fieldManager, type KubeClient } from './client.js';
-import { admissionOf } from './kueue.js';
-import type { CoreV1Event, FineTuneJobObject, KubernetesObject, V1Job } from './objects.js';
+import type { EventRecorder } from './eventRecorder.js';
+import type { Kueue } from './kueue.js';
+import type { CoreV1Event, FineTuneJobObject, KubernetesObject, V1Job, V1Pod } from './objects.js';
 import { createReflector, type Mirror, type Reflector } from './reflector.js';
 import { type Resource, resources } from './resources.js';
 
@@ -16,7 +16,8 @@ export interface KubeClusterOptions {
   readonly client: KubeClient;
   /** Absent = every namespace. */
   readonly namespace?: string | undefined;
-  readonly kueue: string | undefined;
+  readonly kueue: Kueue;
+  readonly events: EventRecorder;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -31,6 +32,7 @@ export interface KubeCluster extends Cluster {
   run(signal: AbortSignal): Promise<void>;
   readonly synced: Promise<void>;
   readonly fineTuneJobs: Mirror<FineTuneJobObject>;
+  pods(key: JobKey): readonly V1Pod[];
   /** When the API server was last heard, by the monotonic clock: the oldest of all watches. */
   readonly heardAtMs: () => number;
 }
@@ -39,7 +41,7 @@ const resyncMs = 600_000;
 
 /** A FineTuneJob and its children on a real API server, read from mirrors that watches keep. */
 export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
-  const { client, namespace, kueue, clock, log, random, onChange, release } = options;
+  const { client, namespace, kueue, events, clock, log, random, onChange, release } = options;
   const reflect = <T extends KubernetesObject>(
     resource: Resource<T>,
     keyOf: (object: T) => JobKey | undefined,
@@ -92,7 +94,7 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
       networkPolicy: mirrors.networkPolicies.get(key.namespace, childNames.networkPolicy(key.name)),
       warnings: warnings.flatMap((mirror) => [...mirror.all()]).filter((event) => sameKey(involved(event), key)),
       admission: isQueued
-        ? await admissionOf(client, kueue, { ...key, uid: newest.metadata?.uid ?? '' }, signal)
+        ? await kueue.admissionOf({ ...key, uid: newest.metadata?.uid ?? '' }, signal)
         : undefined,
     } satisfies Observed;
   };
@@ -103,19 +105,15 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
       const object = { metadata: { namespace: ns, name }, status } as FineTuneJobObject;
       await client.apply(resources.fineTuneJobs, object, { manager: fieldManager, subresource: 'status', signal });
     },
-    async emit(job, events, signal) {
-      // An event that is lost is no reason to do the rest again.
-      for (const event of events)
-        await client.create(resources.events, eventOf(job, event, clock.now()), signal).catch((error: unknown) => {
-          signal.throwIfAborted();
-          log.warn('an event could not be written', { error: String(error) });
-        });
+    async emit(job, told, signal) {
+      for (const event of told) await events.record(job, event, signal);
     },
     async run(signal) {
       await Promise.all(all.map((reflector) => reflector.run(signal)));
     },
     synced: Promise.all(all.map(({ synced }) => synced)).then(() => {}),
     fineTuneJobs,
+    pods: (key) => mirrors.pods.group(groupName(key)),
     heardAtMs: () => Math.min(...all.map(({ heardAtMs }) => heardAtMs)),
   };
 }
@@ -181,7 +179,7 @@ async function perform(
         return await create(client, namespace, uid, change.object, signal);
       case 'apply': {
         const options = { manager: fieldManager, signal };
-        const resource = resources.disruptionBudgets;
+        const resource = resourceOf(change.object);
         const at = { namespace, name: change.object.metadata?.name ?? '' };
         const there = await client.get(resource, at, signal);
         if (there && !isOwnedBy(there, uid)) return { kind: 'taken', of: resource.kind, name: at.name };
@@ -215,6 +213,12 @@ const byKind = new Map<string, Resource<KubernetesObject>>(
   Object.values(resources).map((resource) => [resource.kind, resource as Resource<KubernetesObject>]),
 );
 
+function resourceOf({ kind }: { readonly kind?: string }): Resource<KubernetesObject> {
+  const resource = byKind.get(kind ?? '');
+  if (!resource) throw new TypeError(`no resource for ${kind}`);
+  return resource;
+}
+
 async function create(
   client: KubeClient,
   namespace: string,
@@ -222,9 +226,8 @@ async function create(
   object: KubernetesObject & { readonly kind?: string },
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const resource = byKind.get(object.kind ?? '');
+  const resource = resourceOf(object);
   const name = object.metadata?.name ?? '';
-  if (!resource) throw new TypeError(`no resource for ${object.kind}`);
   if ((await client.create(resource, object, signal)) !== 'exists') return { kind: 'done' };
   // The token's Secret is never read: that its name is taken is all there is to know.
   if (resource === resources.secrets) return { kind: 'done' };
@@ -233,23 +236,4 @@ async function create(
   if (!isOwnedBy(there, uid)) return { kind: 'taken', of: resource.kind, name };
   // One that is on its way out must be gone before its name is free.
   return there.metadata?.deletionTimestamp ? { kind: 'stale' } : { kind: 'done' };
-}
-
-function eventOf({ metadata }: FineTuneJobObject, { type, reason, message }: JobEvent, nowMs: number): CoreV1Event {
-  const { namespace = '', name = '', uid = '', resourceVersion = '' } = metadata ?? {};
-  const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z` as unknown as Date;
-  const { apiVersion, kind } = resources.fineTuneJobs;
-  return {
-    apiVersion: 'v1',
-    kind: 'Event',
-    metadata: { namespace, name: `${name}.${sha256(`${uid} ${nowMs} ${reason} ${message}`).slice(0, 16)}` },
-    involvedObject: { apiVersion, kind, namespace, name, uid, resourceVersion },
-    type,
-    reason,
-    message: message.slice(0, 1024),
-    source: { component: 'espalier' },
-    firstTimestamp: time,
-    lastTimestamp: time,
-    count: 1,
-  };
 }

@@ -55,8 +55,8 @@ export const rbac: readonly RbacRule[] = [
     scope: 'jobs',
     apiGroup: '',
     resources: ['configmaps'],
-    verbs: ['get', 'list', 'watch', 'create', 'update'],
-    why: 'the resolved job, and views by compare-and-swap',
+    verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
+    why: 'the resolved job, views by compare-and-swap, and whom its pods trust',
   },
   {
     scope: 'jobs',
@@ -69,8 +69,8 @@ export const rbac: readonly RbacRule[] = [
     scope: 'jobs',
     apiGroup: '',
     resources: ['events'],
-    verbs: ['list', 'watch', 'create'],
-    why: 'tells what happened; reads why a pod waits (FailedCreate, FailedScheduling, volumes, images)',
+    verbs: ['list', 'watch', 'create', 'patch'],
+    why: 'tells what happened, how often; reads why a pod waits (FailedCreate, FailedScheduling, volumes, images)',
   },
   {
     scope: 'jobs',
@@ -120,8 +120,8 @@ export const rbac: readonly RbacRule[] = [
     apiGroup: '',
     resources: ['secrets'],
     names: ['{{ include "espalier.fullname" . }}-authority'],
-    verbs: ['get'],
-    why: 'reads it after a restart',
+    verbs: ['get', 'update'],
+    why: 'reads it after a restart, replaces it when it is rotated',
   },
   {
     scope: 'own',

@@ -20,18 +20,18 @@
 - apiGroups: [""]
   resources: ["pods"]
   verbs: ["get", "list", "watch", "create"]
-# the resolved job, and views by compare-and-swap
+# the resolved job, views by compare-and-swap, and whom its pods trust
 - apiGroups: [""]
   resources: ["configmaps"]
-  verbs: ["get", "list", "watch", "create", "update"]
+  verbs: ["get", "list", "watch", "create", "update", "patch"]
 # a job's token; never read, and no Secret of a user either
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["create"]
-# tells what happened; reads why a pod waits (FailedCreate, FailedScheduling, volumes, images)
+# tells what happened, how often; reads why a pod waits (FailedCreate, FailedScheduling, volumes, images)
 - apiGroups: [""]
   resources: ["events"]
-  verbs: ["list", "watch", "create"]
+  verbs: ["list", "watch", "create", "patch"]
 # one worker may be evicted at a time
 - apiGroups: ["policy"]
   resources: ["poddisruptionbudgets"]
@@ -61,12 +61,12 @@
 - apiGroups: [""]
   resources: ["secrets"]
   verbs: ["create"]
-# reads it after a restart
+# reads it after a restart, replaces it when it is rotated
 - apiGroups: [""]
   resources: ["secrets"]
   resourceNames:
     - {{ include "espalier.fullname" . }}-authority
-  verbs: ["get"]
+  verbs: ["get", "update"]
 # publishes whom to trust; the chart makes it empty
 - apiGroups: [""]
   resources: ["configmaps"]

@@ -7,6 +7,8 @@ export interface JobEventInput {
   'type'?: (string);
   'reason'?: (string);
   'message'?: (string);
+  'count'?: (number);
+  'firstMs'?: (number | string | Long);
 }
 
 export interface JobEvent {
@@ -14,4 +16,6 @@ export interface JobEvent {
   'type': (string);
   'reason': (string);
   'message': (string);
+  'count': (number);
+  'firstMs': (number);
 }

@@ -7,6 +7,11 @@ export interface JobWorkerInput {
   'node'?: (string);
   'joined'?: (boolean);
   'heardMs'?: (number | string | Long);
+  'step'?: (number | string | Long);
+  'leavesComputed'?: (number);
+  'computeMs'?: (number | string);
+  'waitMs'?: (number | string);
+  'peakRssBytes'?: (number | string | Long);
 }
 
 export interface JobWorker {
@@ -14,4 +19,9 @@ export interface JobWorker {
   'node': (string);
   'joined': (boolean);
   'heardMs': (number);
+  'step': (number);
+  'leavesComputed': (number);
+  'computeMs': (number);
+  'waitMs': (number);
+  'peakRssBytes': (number);
 }

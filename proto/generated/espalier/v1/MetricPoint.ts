@@ -11,6 +11,8 @@ export interface MetricPointInput {
   'tokensPerSecond'?: (number | string);
   'evaluationLoss'?: (number | string);
   'generalLoss'?: (number | string);
+  'stepMs'?: (number | string | Long);
+  'members'?: (number);
   '_evaluationLoss'?: "evaluationLoss";
   '_generalLoss'?: "generalLoss";
 }
@@ -24,6 +26,8 @@ export interface MetricPoint {
   'tokensPerSecond': (number);
   'evaluationLoss'?: (number);
   'generalLoss'?: (number);
+  'stepMs': (number);
+  'members': (number);
   '_evaluationLoss'?: "evaluationLoss";
   '_generalLoss'?: "generalLoss";
 }
