@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nearest } from './nearest.js';
-import { exactlyOne, reader, rules } from './rules.js';
+import { reader } from './rule.js';
+import { exactlyOne, rules } from './rules.js';
 
 test('a method union with two members names both; with none, what to add', () => {
   const rule = exactlyOne(['method'], ['lora', 'dora', 'ia3']);

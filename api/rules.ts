@@ -1,68 +1,11 @@
 import { methodNames } from './methods/index.js';
-
-/** A rule over several fields of `spec`, said twice: for the manifest on disk and in CEL for the API server. */
-export interface Rule {
-  /** Path below spec of the object that `cel`'s `self` is; empty for spec itself. */
-  readonly at: readonly string[];
-  /** Absent where CEL cannot say it; the preflight still does. */
-  readonly cel?: string;
-  readonly message: string;
-  /** Reads a spec whose defaults are filled in and whose other fields may still be wrong. */
-  readonly broken: (spec: Reader) => readonly Violation[];
-}
-
-export interface Violation {
-  /** Below spec. */
-  readonly path: readonly (string | number)[];
-  readonly what: string;
-  readonly instead: string;
-}
-
-/** Typed look at an unchecked document: undefined instead of a wrong type. */
-export interface Reader {
-  value(...path: readonly (string | number)[]): unknown;
-  number(...path: readonly (string | number)[]): number | undefined;
-  text(...path: readonly (string | number)[]): string | undefined;
-  list(...path: readonly (string | number)[]): readonly unknown[];
-  /** Which of `keys` the object at `path` has; undefined when there is no object. */
-  members(path: readonly (string | number)[], keys: readonly string[]): readonly string[] | undefined;
-}
-
-export function reader(root: unknown): Reader {
-  const value: Reader['value'] = (...path) =>
-    path.reduce<unknown>(
-      (node, part) =>
-        node !== null && typeof node === 'object' && Object.hasOwn(node, part)
-          ? (node as Record<string | number, unknown>)[part]
-          : undefined,
-      root,
-    );
-  return {
-    value,
-    number: (...path) => {
-      const found = value(...path);
-      return typeof found === 'number' ? found : undefined;
-    },
-    text: (...path) => {
-      const found = value(...path);
-      return typeof found === 'string' ? found : undefined;
-    },
-    list: (...path) => {
-      const found = value(...path);
-      return Array.isArray(found) ? found : [];
-    },
-    members: (path, keys) => {
-      const found = value(...path);
-      if (found === null || typeof found !== 'object' || Array.isArray(found)) return undefined;
-      return keys.filter((key) => (found as Record<string, unknown>)[key] !== undefined);
-    },
-  };
-}
+import { type Reader, type Rule, reader } from './rule.js';
 
 /** Exactly one of `keys` at `path`; none when the object itself is missing, which its schema reports. */
 export const exactlyOne = (at: readonly string[], keys: readonly string[]): Rule => ({
   at,
   cel: `[${keys.map((key) => `has(self.${key})`).join(', ')}].filter(x, x).size() == 1`,
+  ...(keys.length === 2 && { celMessage: togetherOrNone(keys) }),
   message: keys.length === 1 ? `${keys[0]} is needed` : `exactly one of ${keys.join(', ')} is needed`,
   broken: (spec) => {
     const found = spec.members(at, keys);
@@ -73,11 +16,18 @@ export const exactlyOne = (at: readonly string[], keys: readonly string[]): Rule
   },
 });
 
+/** Of two keys all or none are there; constant texts, because the API server counts the cost of every other kind too high. */
+function togetherOrNone(keys: readonly string[]): string {
+  const none = `names none of ${keys.join(', ')}; add ${keys.join(' or ')}`;
+  return `has(self.${keys[0]}) ? 'names ${keys.join(' and ')} together; keep one of ${keys.join(', ')}' : '${none}'`;
+}
+
 /** `a <= b`, both below `at`. */
 const atMost = (at: readonly string[], a: string, b: string): Rule => ({
   at,
   cel: `!has(self.${a}) || !has(self.${b}) || self.${a} <= self.${b}`,
-  message: `${a} must not be above ${b}`,
+  celField: `.${a}`,
+  message: `${a} must not be above ${b}: lower ${a} or raise ${b}`,
   broken: (spec) => {
     const low = spec.number(...at, a);
     const high = spec.number(...at, b);
@@ -95,7 +45,8 @@ const atMost = (at: readonly string[], a: string, b: string): Rule => ({
 const atMostOne = (at: readonly string[], a: string, b: string): Rule => ({
   at,
   cel: `!(has(self.${a}) && has(self.${b}))`,
-  message: `${a} and ${b} exclude each other`,
+  celField: `.${b}`,
+  message: `${b} excludes ${a}: keep one of ${a}, ${b}`,
   broken: (spec) =>
     spec.members(at, [a, b])?.length === 2
       ? [{ path: [...at, b], what: `excludes ${a}, which is there too`, instead: `keep one of ${a}, ${b}` }]
@@ -105,7 +56,8 @@ const atMostOne = (at: readonly string[], a: string, b: string): Rule => ({
 const warmupFits: Rule = {
   at: ['training'],
   cel: '!has(self.maxSteps) || !has(self.schedule) || !has(self.schedule.warmupSteps) || self.schedule.warmupSteps < self.maxSteps',
-  message: 'schedule.warmupSteps must be below maxSteps',
+  celField: '.schedule.warmupSteps',
+  message: 'schedule.warmupSteps must be below maxSteps, else no step is left after the warm-up',
   broken: (spec) => {
     const warmup = spec.number('training', 'schedule', 'warmupSteps');
     const steps = spec.number('training', 'maxSteps');
@@ -123,7 +75,8 @@ const warmupFits: Rule = {
 const gpuNeedsCuda: Rule = {
   at: ['workers'],
   cel: "!has(self.gpu) || (has(self.device) && self.device == 'cuda')",
-  message: 'gpu needs device cuda',
+  celField: '.gpu',
+  message: 'gpu needs device cuda: write device: cuda or remove gpu',
   broken: (spec) => {
     const device = spec.text('workers', 'device');
     if (spec.value('workers', 'gpu') === undefined || device === undefined || device === 'cuda') return [];
@@ -137,26 +90,42 @@ const gpuNeedsCuda: Rule = {
   },
 };
 
+const bucketsOf = (spec: Reader): readonly number[] =>
+  spec.list('data', 'buckets').filter((bucket): bucket is number => typeof bucket === 'number');
+const firstFall = (buckets: readonly number[]): number =>
+  buckets.findIndex((bucket, i) => i > 0 && bucket <= buckets[i - 1]!);
+
 const bucketsRise: Rule = {
   at: ['data'],
-  cel: '!has(self.buckets) || !has(self.maxTokens) || self.buckets[size(self.buckets) - 1] >= self.maxTokens',
-  message: 'the last of buckets must be at least maxTokens',
+  cel: '!has(self.buckets) || (self.buckets.isSorted() && self.buckets.all(b, self.buckets.exists_one(c, c == b)))',
+  celField: '.buckets',
+  message: 'buckets must rise from entry to entry: write each length once, the shortest first',
   broken: (spec) => {
-    const buckets = spec.list('data', 'buckets').filter((bucket) => typeof bucket === 'number');
-    const wrong = buckets.findIndex((bucket, i) => i > 0 && bucket <= buckets[i - 1]!);
-    if (wrong > 0) {
-      const sorted = [...new Set(buckets)].sort((a, b) => a - b);
-      return [
-        {
-          path: ['data', 'buckets', wrong],
-          what: `does not rise above the one before it, ${buckets[wrong - 1]}`,
-          instead: `write buckets: [${sorted.join(', ')}]`,
-        },
-      ];
-    }
+    const buckets = bucketsOf(spec);
+    const wrong = firstFall(buckets);
+    if (wrong < 0) return [];
+    const sorted = [...new Set(buckets)].sort((a, b) => a - b);
+    return [
+      {
+        path: ['data', 'buckets', wrong],
+        what: `does not rise above the one before it, ${buckets[wrong - 1]}`,
+        instead: `write buckets: [${sorted.join(', ')}]`,
+      },
+    ];
+  },
+};
+
+const lastBucket = 'self.buckets[size(self.buckets) - 1]';
+const bucketsReach: Rule = {
+  at: ['data'],
+  cel: `!has(self.buckets) || !has(self.maxTokens) || !self.buckets.isSorted() || ${lastBucket} >= self.maxTokens`,
+  celField: '.buckets',
+  message: 'the last of buckets must be at least maxTokens: add maxTokens to buckets or lower it',
+  broken: (spec) => {
+    const buckets = bucketsOf(spec);
     const maxTokens = spec.number('data', 'maxTokens');
     const last = buckets.at(-1);
-    if (last === undefined || maxTokens === undefined || last >= maxTokens) return [];
+    if (firstFall(buckets) > 0 || last === undefined || maxTokens === undefined || last >= maxTokens) return [];
     return [
       {
         path: ['data', 'buckets'],
@@ -182,7 +151,8 @@ const connectionExists = (at: readonly string[], many: boolean): Rule => {
   return {
     at: [],
     cel: `!(${guards}) || ${many ? `${whole}.all(s, ${known('s')})` : `(${known(whole)})`}`,
-    message: `${at.join('.')}: connection must name one of connections`,
+    celField: `.${at.join('.')}${many ? '' : '.connection'}`,
+    message: `${at.join('.')}: connection is not the name of one of spec.connections`,
     broken: (spec) => {
       const places = many ? spec.list(...at).map((_, index) => [...at, index]) : [at];
       const known = names(spec, 'connections');
@@ -232,7 +202,9 @@ const regexCompiles: Rule = {
 
 const dateExists: Rule = {
   at: ['data'],
-  message: 'templateDate must be a date of the calendar',
+  cel: '!has(self.templateDate) || !format.date().validate(self.templateDate).hasValue()',
+  celField: '.templateDate',
+  message: 'templateDate is no date of the calendar; write one such as 2026-01-31',
   broken: (spec) => {
     const date = spec.text('data', 'templateDate');
     if (date === undefined || !/^\d{4}-\d{2}-\d{2}$/.test(date)) return [];
@@ -256,6 +228,7 @@ export const rules: readonly Rule[] = [
   atMost(['workers'], 'replicas', 'maxReplicas'),
   gpuNeedsCuda,
   bucketsRise,
+  bucketsReach,
   connectionExists(['base'], false),
   connectionExists(['data', 'train'], true),
   connectionExists(['data', 'eval'], false),

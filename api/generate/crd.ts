@@ -14,7 +14,8 @@ function immutability(specSchema: SchemaNode): CelRule[] {
   const fixed = (at: readonly string[], field: string): CelRule => ({
     at,
     rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
-    message: `${[...at, field].join('.')} is fixed once the job is made: make another FineTuneJob`,
+    message: 'is fixed once the job is made: make another FineTuneJob',
+    fieldPath: `.${field}`,
   });
   const fields = (node: SchemaNode | undefined, free: readonly string[]) =>
     Object.keys(node?.properties ?? {}).filter((field) => !free.includes(field));
@@ -26,8 +27,16 @@ function immutability(specSchema: SchemaNode): CelRule[] {
 
 /** Pods are called `<name>-<attempt>-<index>` and carry it as a DNS label. */
 const nameRules: readonly Structural[] = [
-  { rule: 'self.metadata.name.size() <= 48', message: 'metadata.name must have at most 48 characters' },
-  { rule: "!self.metadata.name.contains('.')", message: 'metadata.name must not contain dots' },
+  {
+    rule: 'self.metadata.name.size() <= 48',
+    message: 'must have at most 48 characters',
+    fieldPath: '.metadata.name',
+  },
+  {
+    rule: "!self.metadata.name.contains('.')",
+    message: 'must have no dots, only lower-case letters, digits and -',
+    fieldPath: '.metadata.name',
+  },
 ];
 
 const column = (name: string, jsonPath: string, extra: Structural = {}): Structural => ({
@@ -97,7 +106,8 @@ export function crd(): Structural {
               properties: {
                 apiVersion: { type: 'string' },
                 kind: { type: 'string' },
-                metadata: { type: 'object' },
+                // Named so that rules can point at it; its form is the API server's own.
+                metadata: { type: 'object', properties: { name: { type: 'string' } } },
                 spec: structural(specSchema, [...celRules(rules), ...immutability(specSchema)]),
                 status: structural(schemaOf(status), []),
               },

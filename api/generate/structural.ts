@@ -1,5 +1,5 @@
 import type { SchemaNode } from '../jsonSchema.js';
-import type { Rule } from '../rules.js';
+import type { Rule } from '../rule.js';
 
 /** A structural schema of an apiextensions.k8s.io/v1 CRD. */
 export type Structural = Readonly<Record<string, unknown>>;
@@ -9,18 +9,25 @@ export interface CelRule {
   readonly at: readonly string[];
   readonly rule: string;
   readonly message: string;
+  readonly messageExpression?: string | undefined;
+  readonly fieldPath?: string | undefined;
 }
 
 export const celRules = (rules: readonly Rule[]): CelRule[] =>
-  rules.flatMap(({ at, cel, message }) => (cel === undefined ? [] : [{ at, rule: cel, message }]));
+  rules.flatMap(({ at, cel, message, celMessage, celField }) =>
+    cel === undefined ? [] : [{ at, rule: cel, message, messageExpression: celMessage, fieldPath: celField }],
+  );
+
+/** What a validation looks like in a CRD. */
+const validation = ({ at: _, ...rule }: CelRule): Structural => pruned(rule);
 
 /**
  * JSON Schema as zod emits it -> structural schema: no additionalProperties: false (the API server prunes), exclusive bounds
- * as booleans, list types, CEL rules. Values of several types become untyped preserved fields: the API server keeps them as
+ * as booleans, list types, CEL rules, also for patterns that have words. Values of several types become untyped preserved fields: the API server keeps them as
  * they are and the preflight checks them.
  */
 export function structural(node: SchemaNode, rules: readonly CelRule[]): Structural {
-  const own = rules.filter(({ at }) => at.length === 0).map(({ rule, message }) => ({ rule, message }));
+  const own = [...rules.filter(({ at }) => at.length === 0), ...patternRule(node)].map(validation);
   const common = pruned({ description: node.description, default: node.default });
   if (node.anyOf) return { ...common, 'x-kubernetes-preserve-unknown-fields': true };
   return pruned({
@@ -33,11 +40,19 @@ export function structural(node: SchemaNode, rules: readonly CelRule[]): Structu
   });
 }
 
+/** A pattern that has words for people is a rule: the API server would print the expression and nothing else. */
+function patternRule({ pattern, expected }: SchemaNode): CelRule[] {
+  if (pattern === undefined || expected === undefined) return [];
+  return [{ at: [], rule: `self.matches(r'${re2(pattern)}')`, message: `is not ${expected}` }];
+}
+
+const re2 = (pattern: string): string => pattern.replaceAll('\\/', '/');
+
 function bounds(node: SchemaNode): Structural {
   return {
     enum: node.enum ?? (node.const === undefined ? undefined : [node.const]),
     format: node.type === 'integer' ? (node.maximum! < 2 ** 31 ? 'int32' : 'int64') : node.format,
-    pattern: node.pattern?.replaceAll('\\/', '/'),
+    pattern: node.expected === undefined && node.pattern !== undefined ? re2(node.pattern) : undefined,
     minLength: node.minLength,
     maxLength: node.maxLength,
     minimum: node.exclusiveMinimum ?? node.minimum,

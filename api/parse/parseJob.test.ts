@@ -1,40 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { packageRoot } from '../../common/root.js';
+import { type ManifestCase, ManifestTable } from '../../test/support/manifestTable.js';
 import { EspalierError } from '../errors.js';
 import { quantityBytes } from '../fields.js';
 import { durationSeconds } from './expectation.js';
 import { checkJob, parseJob } from './parseJob.js';
 
-const transcript = join(packageRoot(), 'api/parse/testdata/manifests.txt');
+const table = ManifestTable.read();
+const manifest = table.textOf(table.cases[0]!).text;
 
-interface Case {
-  readonly title: string;
-  readonly input: readonly string[];
-  readonly says: string;
-}
-
-const [head = '', ...blocks] = readFileSync(transcript, 'utf8').split(/^= /m);
-const cases = blocks.map((block): Case => {
-  const [given = '', says = ''] = block.split(/^----\n/m);
-  const [title = '', ...input] = given.trimEnd().split('\n');
-  return { title, input, says: says.trimEnd() };
-});
-const marked = (input: readonly string[], mark: string): string =>
-  input
-    .filter((line) => line.startsWith(mark))
-    .map((line) => `${line.slice(mark.length)}\n`)
-    .join('');
-const manifest = marked(cases[0]?.input ?? [], '| ');
-
-function told({ input }: Case): string {
-  const set = input.flatMap((line) => (line.startsWith('--set ') ? [line.slice(6)] : []));
-  const removed = marked(input, '- ');
-  const whole = input.length === 0 || input.some((line) => line.startsWith('| '));
-  assert.ok(whole || manifest.includes(removed), 'the - lines are not lines of the manifest');
-  const text = whole ? marked(input, '| ') : removed ? manifest.replace(removed, () => marked(input, '+ ')) : manifest;
+function told(row: ManifestCase): string {
+  const { text, set } = table.textOf(row);
   try {
     parseJob(text, { file: 'job.yaml', set });
     return 'valid';
@@ -44,12 +20,10 @@ function told({ input }: Case): string {
   }
 }
 
-if (process.env.UPDATE) {
-  const rewritten = cases.map((each) => `= ${[each.title, ...each.input, '----', told(each)].join('\n')}\n`);
-  writeFileSync(transcript, head + rewritten.join('\n'));
-} else {
-  for (const each of cases)
-    test(`${each.title}: the whole message is the recorded one`, () => assert.equal(told(each), each.says));
+if (process.env.UPDATE) table.write((row) => ({ says: told(row) }));
+else {
+  for (const row of table.cases)
+    test(`${row.title}: the whole message is the recorded one`, () => assert.equal(told(row), row.says));
 }
 
 test('a valid manifest comes back with every default filled in', () => {

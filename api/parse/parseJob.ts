@@ -3,7 +3,8 @@ import { apiVersion, type FineTuneJob, fineTuneJob, kind } from '../fineTuneJob.
 import { jobSchema, schemaAt, withDefaults } from '../jsonSchema.js';
 import { nearest } from '../nearest.js';
 import { flow, type Problem, renderPath } from '../problem.js';
-import { reader, rules } from '../rules.js';
+import { reader } from '../rule.js';
+import { rules } from '../rules.js';
 import { type JobDocument, readJobDocument } from './jobDocument.js';
 import { problemsOf } from './problems.js';
 

@@ -3,7 +3,7 @@ import { list } from '../errors/entry.js';
 import { type Path, type SchemaNode, schemaAt } from '../jsonSchema.js';
 import { nearest } from '../nearest.js';
 import { flow, type PathPart, type Problem, renderPath } from '../problem.js';
-import { reader } from '../rules.js';
+import { reader } from '../rule.js';
 import { example, expectation, suggestion } from './expectation.js';
 import type { JobDocument } from './jobDocument.js';
 

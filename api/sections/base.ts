@@ -15,6 +15,7 @@ export const base = z
       .meta({
         description: 'Branch, tag or commit of an `hf://` source. The recipe pins the commit it resolves to.',
         examples: ['main'],
+        expected: 'a branch, tag or commit',
       })
       .default('main'),
     precision: z

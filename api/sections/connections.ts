@@ -20,7 +20,11 @@ const connection = z
       .min(1)
       .max(64)
       .regex(/^[a-z0-9-]+$/)
-      .meta({ description: 'Region of the store.', examples: ['eu-central-1'] })
+      .meta({
+        description: 'Region of the store.',
+        examples: ['eu-central-1'],
+        expected: 'a region such as eu-central-1',
+      })
       .optional(),
     secretRef: z
       .strictObject({ name: label('Name of the Secret.', 'store') })

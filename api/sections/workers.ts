@@ -9,7 +9,11 @@ const gpu = z
       .min(1)
       .max(253)
       .regex(/^[a-z0-9.-]+\/[A-Za-z0-9._-]+$/)
-      .meta({ description: 'Extended resource that is asked for.', examples: ['nvidia.com/gpu'] })
+      .meta({
+        description: 'Extended resource that is asked for.',
+        examples: ['nvidia.com/gpu'],
+        expected: 'a resource such as nvidia.com/gpu',
+      })
       .default('nvidia.com/gpu'),
   })
   .describe('GPUs of each worker pod. Only with `device: cuda`.');

@@ -78,7 +78,12 @@ function waitOfPod(pod: V1Pod, world: World): Wait | undefined {
 function waitOfQueue(world: World, job: V1Job): Wait {
   const { observed, nowMs } = world;
   const queue = queueOf(validJob(world)!)?.name ?? '';
-  if (observed.admission?.known) return { reason: 'QueueWaiting', message: observed.admission.message };
+  if (observed.admission?.known) {
+    const { message, isQueueMissing } = observed.admission;
+    return isQueueMissing
+      ? { reason: 'QueueNotFound', message, isHopeless: true }
+      : { reason: 'QueueWaiting', message };
+  }
   if (nowMs - timeMs(job.metadata?.creationTimestamp) < queueSilenceMs)
     return { reason: 'QueueWaiting', message: `in queue ${queue}` };
   return {

@@ -4,6 +4,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from '
 import { basename, join } from 'node:path';
 import { packageRoot } from '../../common/root.js';
 import { attempt, run } from './command.js';
+import { withLock } from './lock.js';
 
 /** Programs that the cluster and its tests run, by path. */
 export interface Tools {
@@ -26,7 +27,7 @@ const kubernetesVersion = 'v1.37.2';
 const versionPackage = 'k8s.io/component-base/version';
 
 interface GoProgram {
-  /** Folder below test/cluster with the module. */
+  /** Folder below test/ with the module. */
   readonly module: string;
   readonly packages: readonly string[];
   readonly flags: readonly string[];
@@ -35,7 +36,7 @@ interface GoProgram {
 
 const goPrograms = {
   kube: {
-    module: 'kube',
+    module: 'cluster/kube',
     packages: ['.', 'k8s.io/kubernetes/cmd/kubelet', 'k8s.io/kubernetes/cmd/kube-proxy', 'sigs.k8s.io/kwok/cmd/kwok'],
     // No inlining and no DWARF: about half of the build time. The version is what clients parse from /version.
     flags: [
@@ -44,8 +45,9 @@ const goPrograms = {
     ],
     expect: 'about 5 minutes on two free cores, once',
   },
-  dns: { module: 'dns', packages: ['.'], flags: ['-ldflags=-s -w'], expect: 'about a minute, once' },
-  pause: { module: 'pause', packages: ['.'], flags: ['-ldflags=-s -w'], expect: 'a second' },
+  dns: { module: 'cluster/dns', packages: ['.'], flags: ['-ldflags=-s -w'], expect: 'about a minute, once' },
+  pause: { module: 'cluster/pause', packages: ['.'], flags: ['-ldflags=-s -w'], expect: 'a second' },
+  kstatus: { module: 'kstatus', packages: ['.'], flags: ['-ldflags=-s -w'], expect: 'about a minute, once' },
 } satisfies Record<string, GoProgram>;
 
 /** Debian packages by the program that tells whether they are there. */
@@ -60,8 +62,12 @@ const systemPackages = {
   ip: 'iproute2',
 } as const;
 
-/** Everything that runs, built or fetched where the cache has it not. */
-export async function ensureTools(cache: string, report: Report): Promise<Tools> {
+/** Everything that runs, built or fetched where the cache has it not. Whoever comes second waits for the first. */
+export function ensureTools(cache: string, report: Report): Promise<Tools> {
+  return withLock(() => buildTools(cache, report), join(cache, 'tools.lock'));
+}
+
+async function buildTools(cache: string, report: Report): Promise<Tools> {
   await ensureSystemPackages(report);
   const [kube, dns, pause, client] = [
     await ensureGo(cache, goPrograms.kube, report),
@@ -79,6 +85,10 @@ export async function ensureTools(cache: string, report: Report): Promise<Tools>
     ...client,
   };
 }
+
+/** What kstatus, the library, says of objects: test/kstatus/main.go. */
+export const ensureKstatus = async (cache: string, report: Report): Promise<string> =>
+  join(await ensureGo(cache, goPrograms.kstatus, report), 'kstatus');
 
 /** A Go program by module path and version, as `go install` makes it: for tools that only tests need. */
 export async function ensureGoTool(cache: string, path: string, version: string, report: Report): Promise<string> {
@@ -119,10 +129,10 @@ async function unpackClients(folder: string): Promise<void> {
 }
 
 async function ensureGo(cache: string, program: GoProgram, report: Report): Promise<string> {
-  const source = join(packageRoot(), 'test', 'cluster', program.module);
-  const folder = join(cache, `${program.module}-${await keyOf(source, program)}`);
+  const source = join(packageRoot(), 'test', program.module);
+  const folder = join(cache, `${basename(program.module)}-${await keyOf(source, program)}`);
   if (existsSync(folder)) return folder;
-  report(`building ${program.module} (${program.expect})`);
+  report(`building ${basename(program.module)} (${program.expect})`);
   await intoPlace(folder, (partial) =>
     run('go', ['build', ...program.flags, '-o', `${partial}/`, ...program.packages], {
       cwd: source,
@@ -168,6 +178,7 @@ async function ensureSystemPackages(report: Report): Promise<void> {
   if (missing.length === 0) return;
   report(`installing ${missing.join(' ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['update', '-q'], { env });
-  await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...missing], { env });
+  const patient = ['-o', 'DPkg::Lock::Timeout=600'];
+  await run('apt-get', [...patient, 'update', '-q'], { env });
+  await run('apt-get', [...patient, 'install', '-q', '-y', '--no-install-recommends', ...missing], { env });
 }

@@ -11,7 +11,7 @@ import { systemClock } from '../../common/clock.js';
 import { createKubeClient, type KubeClient } from '../../controller/cluster/kube/client.js';
 import { createHttp } from '../../controller/cluster/kube/http.js';
 import type { KubernetesObject } from '../../controller/cluster/kube/objects.js';
-import type { Resource } from '../../controller/cluster/kube/resources.js';
+import { pathOf, type Resource, resources } from '../../controller/cluster/kube/resources.js';
 import { pathsFor } from '../cluster/paths.js';
 import { writePki } from '../cluster/pki.js';
 import { ensureTools } from '../cluster/tools.js';
@@ -138,6 +138,7 @@ export class ControlPlane {
       '--kube-api-burst=1000',
     ]);
     await plane.client.create(crds, crd() as KubernetesObject, signal);
+    await plane.#served(signal);
     return plane;
   }
 
@@ -172,6 +173,12 @@ export class ControlPlane {
       await once(child, 'exit');
     }
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** A new kind is served a moment after it was accepted. */
+  async #served(signal: AbortSignal): Promise<void> {
+    const path = pathOf(resources.fineTuneJobs);
+    while (!(await this.client.raw(path, {}, signal).catch(() => undefined))) await systemClock.sleep(100, signal);
   }
 
   async #ready(signal: AbortSignal): Promise<void> {
