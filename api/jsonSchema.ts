@@ -38,8 +38,19 @@ export interface SchemaNode {
 export const schemaOf = (schema: z.ZodType): SchemaNode =>
   z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
 
-/** The manifest's schema, for messages, the CRD and the reference. */
-export const jobSchema = (): SchemaNode => schemaOf(fineTuneJob);
+/**
+ * The manifest's schema, for messages, the CRD and the reference. Made at the first call and never again: it takes 15 ms, and
+ * a controller reads manifests all the time.
+ */
+export const jobSchema: () => SchemaNode = once(() => schemaOf(fineTuneJob));
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
 
 export type Path = readonly (string | number)[];
 
