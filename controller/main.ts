@@ -5,6 +5,7 @@ import { createLogger } from '../common/log.js';
 import { createKubeClient } from './cluster/kube/client.js';
 import { withLease } from './cluster/kube/election.js';
 import { createHttp, kubeConfigOfEnvironment } from './cluster/kube/http.js';
+import { checkServer } from './cluster/kube/server.js';
 import { readStart } from './config.js';
 import { serveHealth } from './health.js';
 import { lead } from './lead.js';
@@ -37,6 +38,7 @@ try {
         : undefined,
     unready: () => undefined,
   });
+  await checkServer(client, { clock: systemClock, log }, stop.signal);
   await withLease(
     {
       client,

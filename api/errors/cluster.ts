@@ -79,6 +79,23 @@ export const clusterErrors = {
     message: ({ before, now }) => `the recipe was ${before} and would be ${now} now: base or data have changed`,
     remedy: () => 'make another FineTuneJob for what is there now',
   }),
+  KubernetesTooOld: entry<{ version: string; oldest: string }>({
+    code: 'ESP-9320',
+    retry: false,
+    grpc: 'FAILED_PRECONDITION',
+    exit: 3,
+    message: ({ version, oldest }) => `this cluster runs Kubernetes ${version}, Espalier needs ${oldest} or later`,
+    remedy: ({ oldest }) => `upgrade the cluster to Kubernetes ${oldest}, or install Espalier on another one`,
+  }),
+  ResourceNotServed: entry<{ resource: string }>({
+    code: 'ESP-9321',
+    retry: true,
+    grpc: 'FAILED_PRECONDITION',
+    exit: 3,
+    message: ({ resource }) => `the API server does not serve ${resource}`,
+    remedy: () =>
+      'install the CustomResourceDefinition: set crds.install=true in the chart, or apply its templates/crd; the controller starts again by itself',
+  }),
   SettingInvalid: entry<{ name: string; value: string; what: string }>({
     code: 'ESP-9309',
     retry: false,

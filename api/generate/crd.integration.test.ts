@@ -122,13 +122,16 @@ test('kubectl scale goes within the bounds, and no further', async () => {
   assert.match((await scale(0)).stderr, /spec\.workers\.replicas/);
 });
 
-test('the strict reading of fields holds for edits too', async () => {
-  const { code, stderr } = await kubectl([
+test('trap 17: kubectl apply refuses a field that does not exist; kubectl patch warns of it', async () => {
+  const misspelt = { ...whole, workers: { ...whole.workers, replica: 3 } };
+  const applied = await kubectl(['apply', '-f', '-'], { input: JSON.stringify(resource('fixed', misspelt)) });
+  assert.equal(applied.code, 1);
+  assert.match(applied.stderr, /strict decoding error: unknown field "spec\.workers\.replica"/);
+  const patched = await kubectl([
     ...['patch', 'ftj', 'fixed', '-n', namespace, '--type=merge'],
     ...['-p', '{"spec":{"workers":{"replica":3}}}'],
   ]);
-  assert.equal(code, 1);
-  assert.match(stderr, /unknown field "spec\.workers\.replica"/);
+  assert.match(patched.stderr, /Warning: unknown field "spec\.workers\.replica"/);
 });
 
 /** Recorded words of kubectl; UPDATE=1 writes them anew. */

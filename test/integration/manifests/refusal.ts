@@ -80,12 +80,16 @@ function serverWords(stderr: string): string {
   const text = stderr.trim().replaceAll('STDIN', 'job.yaml');
   const causes = /^The FineTuneJob "[^"]*" is invalid: ?([\s\S]*)$/.exec(text)?.[1];
   if (causes !== undefined)
-    return causes
-      .split('\n')
-      .map((line) => line.replace(/^\* /, '').trim())
-      .filter((line) => line !== '' && !line.includes('some validation rules were not checked'))
-      .map((line) => `${layerOf(line)}: ${line}`)
-      .join('\n');
+    return (
+      causes
+        .split('\n')
+        .map((line) => line.replace(/^\* /, '').trim())
+        .filter((line) => line !== '' && !line.includes('some validation rules were not checked'))
+        .map((line) => `${layerOf(line)}: ${line}`)
+        // The API server walks maps, so their order is none.
+        .sort()
+        .join('\n')
+    );
   const strict = /strict decoding error: (.*)$/.exec(text)?.[1];
   if (strict !== undefined) return `strict: ${strict}`;
   return `${/^Error from server/.test(text) ? 'server' : 'client'}: ${text.replaceAll('\n', ' ')}`;
