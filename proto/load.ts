@@ -3,6 +3,7 @@ import { loadSync, type MethodDefinition, type Options, type PackageDefinition }
 import { packageRoot } from '../common/root.js';
 import type { ServiceName } from './services.js';
 
+const errorDetails = 'google/rpc/error_details.proto';
 const files = ['exchange', 'worker', 'query', 'identity'];
 
 /** How messages look in JavaScript; `proto/generate.mjs` makes the types with the same choices. */
@@ -44,14 +45,18 @@ export function loadProtos(): Protos {
   const definition = loadSync(names, { ...loadOptions, includeDirs: [root] });
   const service = (name: ServiceName) =>
     definition[`espalier.v1.${name}`] as unknown as Record<string, MethodDefinition<object, object>>;
-  const rpc = loadSync(['google/rpc/status.proto'], { ...loadOptions, keepCase: true, includeDirs: [root] });
+  const rpc = loadSync(['google/rpc/status.proto', errorDetails], {
+    ...loadOptions,
+    keepCase: true,
+    includeDirs: [root],
+  });
   const codec = (name: string) =>
     rpc[name] as unknown as { serialize(value: object): Buffer; deserialize(bytes: Buffer): object };
   const [status, errorInfo] = [codec('google.rpc.Status'), codec('google.rpc.ErrorInfo')];
   return {
     definition,
     reflectable: () =>
-      loadSync([...names, 'google/rpc/status.proto', 'grpc/health/v1/health.proto'], {
+      loadSync([...names, errorDetails, 'grpc/health/v1/health.proto'], {
         ...loadOptions,
         keepCase: true,
         includeDirs: [root],

@@ -3,13 +3,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { fail } from '../../api/errors.js';
 import { packageRoot } from '../../common/root.js';
+import type { PodAttestor } from '../../controller/query/identityService.js';
 import { JobIndex } from '../../controller/query/jobIndex.js';
 import { pathsFor } from '../cluster/paths.js';
 import { ensureGoTool } from '../cluster/tools.js';
 import { accessOf, aJobResource, aStep } from '../support/aJobResource.js';
 import { aStatusServer } from '../support/aStatusServer.js';
-import { replay, shell } from './transcript.js';
+import { masked, replay, shell } from './transcript.js';
 
 /** What its preflight has found, and what it took so far. */
 const data = {
@@ -96,7 +98,9 @@ test('every command of docs/grpc.md prints what the page says; UPDATE=1 writes w
   );
   const folder = await mkdtemp(join(tmpdir(), 'espalier-grpc-'));
   const index = jobsOfThePage();
-  await using status = await aStatusServer(index, accessOf({ ann: ['team'] }));
+  // Pods' certificates are served beside the status, as in a cluster.
+  const attestor: PodAttestor = { attest: async () => fail('CallerUnknown', { why: 'nobody is a pod here' }) };
+  await using status = await aStatusServer(index, accessOf({ ann: ['team'] }), { attestor });
   await writeFile(join(folder, 'ca.crt'), status.authority.trusted);
   const env = {
     ...process.env,
@@ -109,7 +113,7 @@ test('every command of docs/grpc.md prints what the page says; UPDATE=1 writes w
   const fresh = await replay(page, async (command) => {
     // The curve is told to its end: the job ends while it is read.
     if (command.includes('WatchMetrics')) index.put(aJobResource('workplace', { status: { state: 'Complete' } }));
-    return shell(command, { cwd: folder, env });
+    return masked(await shell(command, { cwd: folder, env }));
   });
   await rm(folder, { recursive: true });
   if (process.env.UPDATE) await writeFile(path, fresh);

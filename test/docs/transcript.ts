@@ -42,3 +42,6 @@ export async function shell(command: string, options: { readonly cwd: string; re
   const child = spawn('bash', ['-c', `exec 2>&1; ${command}`], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
   return text(child.stdout);
 }
+
+/** What differs with every start of a server, as the page shows it: `"resume_token": "k3v9.12"` and the like. */
+export const masked = (output: string): string => output.replace(/("resume_token": )"[^"]*"/g, '$1"<token>"');
