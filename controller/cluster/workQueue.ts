@@ -87,7 +87,8 @@ export function createWorkQueue({ clock, random, concurrency }: WorkQueueOptions
         const either = AbortSignal.any([signal, timer.signal]);
         const slept = inMs === undefined ? forever(either) : clock.sleep(inMs, either).catch(() => {});
         await Promise.race([woken, slept]);
-        timer.abort();
+        // With a reason of its own: the default one is an exception that notes its stack, each time.
+        timer.abort('woken');
       }
       await Promise.all(running);
     },

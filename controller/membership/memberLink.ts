@@ -96,7 +96,7 @@ export class MemberLink {
           woken,
           clock.sleep(this.#pauseMs(), AbortSignal.any([timer.signal, this.#stop.signal])).catch(() => {}),
         ]);
-      timer.abort();
+      timer.abort('woken');
     }
   }
 

@@ -47,6 +47,10 @@ export class Training {
   #enoughSinceMs: number | undefined;
   #published: Live['published'];
   #working: Promise<void> = Promise.resolve();
+  /** What was seen last, until it is followed. */
+  #next: { readonly pods: readonly ReadyPod[]; readonly wanted: Wanted } | undefined;
+  /** The first view waits for these pods. */
+  #forming: { readonly pods: readonly ReadyPod[]; readonly others: AbortController } | undefined;
 
   constructor(options: TrainingOptions) {
     this.#options = options;
@@ -68,7 +72,17 @@ export class Training {
 
   /** The pods that are ready now. Answers at once. */
   follow(pods: readonly ReadyPod[], wanted: Wanted): void {
-    this.#later(() => this.#follow(pods, wanted));
+    const isQueued = this.#next !== undefined;
+    this.#next = { pods, wanted };
+    // Whoever is gone would be waited for for ever.
+    if (this.#forming && idsOf(this.#forming.pods) !== idsOf(pods)) this.#forming.others.abort();
+    if (!isQueued) this.#later(() => this.#followNext());
+  }
+
+  async #followNext(): Promise<void> {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next) await this.#follow(next.pods, next.wanted);
   }
 
   release(pods: readonly string[]): void {
@@ -122,7 +136,17 @@ export class Training {
       }
     }
     for (const pod of training.length > 0 ? training : pods) this.#register(pod);
-    await this.#oracle!.form(AbortSignal.any([this.#stop.signal, AbortSignal.timeout(10_000)]));
+    const others = new AbortController();
+    this.#forming = { pods, others };
+    try {
+      await this.#oracle!.form(AbortSignal.any([this.#stop.signal, others.signal]));
+    } catch (error) {
+      // The pods are others now, and are followed next.
+      if (others.signal.aborted) return;
+      throw error;
+    } finally {
+      this.#forming = undefined;
+    }
     this.#formed = true;
     this.#options.onChange();
   }
@@ -165,3 +189,9 @@ export class Training {
     });
   }
 }
+
+const idsOf = (pods: readonly ReadyPod[]): string =>
+  pods
+    .map(({ uid }) => uid)
+    .sort()
+    .join();
