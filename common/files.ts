@@ -25,6 +25,10 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
   await syncFolder(dirname(path));
 }
 
+/** No room, or no right to more of it. */
+export const isDiskFull = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+
 /** Makes a rename inside `folder` survive a power cut. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');

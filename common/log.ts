@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -31,6 +33,32 @@ export function createLogger(
     warn: at('warn'),
     error: at('error'),
     with: (more) => createLogger(write, { level, now, fields: { ...fields, ...more } }),
+  };
+}
+
+/**
+ * Lines to an open file. One that finds no room is dropped, and told of as soon as there is room again: what is logged never
+ * ends what is done.
+ */
+export function lineSink(fd: number, write = writeSync, now = Date.now): (line: string) => void {
+  let lost = 0;
+  let torn = false;
+  const put = (text: string): void => {
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) {
+      done += write(fd, bytes, done);
+      torn = done < bytes.length;
+    }
+  };
+  return (line) => {
+    const told = { time: new Date(now()).toISOString(), level: 'warn', message: 'lines found no room', lost };
+    try {
+      put(`${torn ? '\n' : ''}${lost > 0 ? `${JSON.stringify(told)}\n` : ''}`);
+      lost = 0;
+      put(line);
+    } catch {
+      lost += 1;
+    }
   };
 }
 

@@ -11,7 +11,11 @@ import { tell } from './tell.js';
  * a message sent again, and no order of events is assumed.
  */
 export function settle(turn: Turn): void {
-  if (turn.state.activity.kind === 'ended') return;
+  if (turn.state.activity.kind === 'ended') {
+    // Who has trained to the end says so as long as it can be asked: a late one takes its state instead of training alone.
+    if (turn.state.step >= turn.state.rules.steps) tell(turn);
+    return;
+  }
   chooseOwners(turn);
   noticeStall(turn);
   commit(turn);

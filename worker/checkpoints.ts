@@ -23,6 +23,8 @@ export interface CheckpointerOptions {
   readonly onSaved: (step: number) => void;
 }
 
+/** A save that failed is made up for this many steps later, after another failure twice as many. */
+const firstRetrySteps = 1;
 /** How long at least one waits for the others' parts of a checkpoint before one writes them too. */
 const leastPatienceMs = 1000;
 const partsPollMs = 100;
@@ -35,7 +37,7 @@ export interface Checkpointer {
   saveNow(): Promise<void>;
   /**
    * When nothing is being saved. Awaited before the next step changes the state, so that never more than `everySteps` steps
-   * are not in a checkpoint; meanwhile that step's gradients are computed. A failed save is logged, not thrown: the next one makes up for it.
+   * are not in a checkpoint; meanwhile that step's gradients are computed. A failed save is logged, not thrown, and made up for at the next step.
    */
   settled(): Promise<void>;
 }
@@ -47,6 +49,8 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
   const all = recipe.shards.map((_, shard) => shard);
   let saving: Promise<void> = Promise.resolve();
   let savedStep = -1;
+  let retrySteps = firstRetrySteps;
+  let retryAtStep = Number.POSITIVE_INFINITY;
 
   const joined = () => (view()?.members ?? []).filter((candidate) => candidate.joined).map(({ id }) => id);
   const save = async (owned: readonly number[]): Promise<boolean> => {
@@ -72,19 +76,26 @@ export function createCheckpointer(options: CheckpointerOptions): Checkpointer {
     }
     await save(all);
   };
-  const inBackground = (work: () => Promise<void>): void => {
+  const inBackground = (step: number, work: () => Promise<void>): void => {
     saving = Promise.all([saving, work()]).then(
-      () => {},
-      (error: unknown) => log.warn('a checkpoint could not be saved', { error: String(error) }),
+      () => {
+        retrySteps = firstRetrySteps;
+      },
+      (error: unknown) => {
+        log.warn('a checkpoint could not be saved', { error: String(error) });
+        retryAtStep = step + retrySteps;
+        retrySteps = Math.min(everySteps, 2 * retrySteps);
+      },
     );
   };
   return {
     applied(step) {
-      if ((step + 1) % everySteps !== 0) return;
+      if ((step + 1) % everySteps !== 0 && step < retryAtStep) return;
+      retryAtStep = Number.POSITIVE_INFINITY;
       const members = joined();
       const place = Math.max(0, members.indexOf(member));
       const owned = all.filter((shard) => shard % Math.max(1, members.length) === place);
-      inBackground(() => saveTogether(owned));
+      inBackground(step, () => saveTogether(owned));
     },
     async saveNow() {
       await saving;

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EspalierError } from '../api/errors.js';
 import { systemClock } from '../common/clock.js';
-import { createLogger } from '../common/log.js';
+import { isDiskFull } from '../common/files.js';
+import { createLogger, lineSink } from '../common/log.js';
 import { packageRoot } from '../common/root.js';
 import { grpcTransport } from '../proto/grpc.js';
 import { readWorkerConfig } from './config.js';
@@ -28,7 +29,9 @@ process.on('SIGTERM', leaving('SIGTERM received'));
 process.on('SIGINT', () => {});
 
 const { values } = parseArgs({ options: { config: { type: 'string' }, 'with-launcher': { type: 'boolean' } } });
-let log = createLogger((line) => process.stderr.write(line));
+// A stream to a file stands still for ever after a write that found no room.
+const sink = fstatSync(2).isFile() ? lineSink(2) : (line: string) => process.stderr.write(line);
+let log = createLogger(sink);
 if (values['with-launcher']) {
   // The launcher holds the other end and never writes: the end of the pipe is the end of the launcher, however it died.
   process.stdin.on('end', leaving('the launcher is gone')).on('error', leaving('the launcher is gone')).resume();
@@ -36,7 +39,7 @@ if (values['with-launcher']) {
 
 try {
   const config = await readWorkerConfig(values.config ?? '');
-  log = createLogger((line) => process.stderr.write(line), {
+  log = createLogger(sink, {
     level: config.logLevel,
     fields: { member: config.member },
   });
@@ -51,7 +54,8 @@ try {
   });
   process.exit(outcome === 'finished' ? 0 : exitLeft);
 } catch (error) {
-  const coded = error instanceof EspalierError ? error : undefined;
+  const full = isDiskFull(error) && new EspalierError('DiskFull', diskFullAt(error), { cause: error });
+  const coded = full || (error instanceof EspalierError ? error : undefined);
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (coded || !leave.signal.aborted)
     // The launcher reads this line: it is how it learns why a worker ended.
@@ -59,4 +63,9 @@ try {
       ...(coded && { name: coded.name, code: coded.code, remedy: coded.remedy, facts: coded.facts }),
     });
   process.exit(leave.signal.aborted && !coded ? exitLeft : (coded?.exit ?? 70));
+}
+
+function diskFullAt(error: unknown): { path: string; what: string } {
+  const { path = process.cwd() } = error as NodeJS.ErrnoException;
+  return { path, what: 'files of a worker' };
 }

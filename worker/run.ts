@@ -1,14 +1,18 @@
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
 import { service, type Transport } from '../proto/transport.js';
+import { manifestKey, recipePrefix } from './artifacts/manifest.js';
+import { verifyPublished } from './artifacts/verify.js';
 import { type Checkpointer, createCheckpointer } from './checkpoints.js';
 import type { WorkerConfig } from './config.js';
 import { createEventLog, type EventLog } from './eventLog.js';
 import { createExchange } from './exchange/driver.js';
 import { awaitPublication, exportAndPublish } from './finish.js';
 import { type OpenedJob, openJob, openStoreAt } from './openJob.js';
+import { createPublicationWatch } from './publicationWatch.js';
 import { runRecord } from './record.js';
 import { workerService } from './service.js';
+import type { Store } from './store/store.js';
 import { tellError, tellStep, tokensOf } from './tell.js';
 import { exchangedSteps } from './train/leaves.js';
 import type { StepOutcome } from './train/state.js';
@@ -48,30 +52,47 @@ export async function runWorker(config: WorkerConfig, deps: WorkerDeps): Promise
   };
   const life: Life = { config, deps, events, views: createViewBox(events), startedAtMs: deps.clock.now(), phase };
 
+  const output = await openStoreAt(config.output.store, deps);
+  // One that starts when all is done: nothing is opened, nothing is trained.
+  if (await output.stat(manifestKey(config.recipeHash), { signal: deps.leave.signal })) {
+    await alreadyPublished(output, life);
+    return 'finished';
+  }
   phase('opening');
   const job = await openJob(config, { ...deps, signal: deps.leave.signal });
   try {
-    return await train(job, life);
+    return await train(job, output, life);
   } finally {
     await Promise.all(job.engines.map((engine) => engine.close()));
   }
 }
 
 /** Serves the other workers and trains with them; the last step's end is the publication. */
-async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
+async function train(job: OpenedJob, output: Store, life: Life): Promise<WorkerOutcome> {
   const { config, deps, events, views, phase } = life;
   const { transport, clock, log, leave } = deps;
   const { recipe, hash, tokens } = job.prepared;
   const outcomes: StepOutcome[] = [];
   const checkpointer = checkpointerOf(job, life);
+  const enough = new AbortController();
+  const watch = createPublicationWatch({
+    store: output,
+    recipeHash: hash,
+    clock,
+    log,
+    signal: leave.signal,
+    onFound: () => enough.abort(new DOMException('others have published it', 'AbortError')),
+  });
   const trainee = createTrainee({
     recipe,
     tokens,
     engines: job.engines,
     state: job.state,
+    beforeLeaf: () => watch.beforeLeaf(),
     beforeApply: () => checkpointer.settled(),
     onApplied: (step, outcome) => {
       outcomes[step] = outcome;
+      watch.moved();
       checkpointer.applied(step);
     },
   });
@@ -93,7 +114,8 @@ async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
     phase('training', `from step ${trainee.nextStep} of ${recipe.training.steps}`);
     const last = exchangedSteps(recipe);
     const untilStep = Math.min(config.untilStep ?? last, last);
-    for await (const report of exchange.run({ untilStep, signal: leave.signal })) {
+    const signal = AbortSignal.any([leave.signal, enough.signal]);
+    for await (const report of exchange.run({ untilStep, signal })) {
       log.info('committed', { step: report.step, leaves: report.leavesComputedHere });
       tellStep(report, {
         prepared: job.prepared,
@@ -103,7 +125,11 @@ async function train(job: OpenedJob, life: Life): Promise<WorkerOutcome> {
         peakRssBytes: deps.peakRssBytes(),
       });
     }
-    return await end(job, life, checkpointer, trainee.nextStep === last);
+    if (watch.found) {
+      await alreadyPublished(output, life);
+      return 'finished';
+    }
+    return await end(job, output, life, checkpointer, trainee.nextStep === last);
   } catch (error) {
     tellError(error, events);
     throw error;
@@ -132,7 +158,13 @@ const checkpointerOf = ({ prepared, state, checkpoints, numerics }: OpenedJob, {
   });
 
 /** A whole training is published; one that was stopped is saved, to go on later. */
-async function end(job: OpenedJob, life: Life, checkpointer: Checkpointer, trained: boolean): Promise<WorkerOutcome> {
+async function end(
+  job: OpenedJob,
+  output: Store,
+  life: Life,
+  checkpointer: Checkpointer,
+  trained: boolean,
+): Promise<WorkerOutcome> {
   const { deps, phase } = life;
   if (deps.leave.signal.aborted || !trained) {
     phase('checkpointing');
@@ -142,16 +174,30 @@ async function end(job: OpenedJob, life: Life, checkpointer: Checkpointer, train
   }
   await checkpointer.settled();
   phase('publishing');
-  await publishOnce(job, life);
+  try {
+    await publishOnce(job, output, life);
+  } catch (error) {
+    // Whoever goes on from here must not train the last steps again.
+    await checkpointer.saveNow().catch((failure: unknown) => {
+      deps.log.warn('a checkpoint could not be saved', { error: String(failure) });
+    });
+    throw error;
+  }
   phase('done');
   return 'finished';
 }
 
+/** Others have done it all: what they published is read back, as by one's own publication. */
+async function alreadyPublished(store: Store, { config, events, phase }: Life): Promise<void> {
+  const { adapterSha256 } = await verifyPublished(store, config.recipeHash);
+  events.append({ artifact: { url: store.url(`${recipePrefix(config.recipeHash)}/`), adapterSha256 } });
+  phase('done', 'it was published already');
+}
+
 /** The first member publishes; the others wait for it, and take its place should it die. */
-async function publishOnce(job: OpenedJob, life: Life): Promise<void> {
+async function publishOnce(job: OpenedJob, store: Store, life: Life): Promise<void> {
   const { config, deps, events, views } = life;
   const { clock, leave } = deps;
-  const store = await openStoreAt(config.output.store, deps);
   const mine = () => isFirst(views, config.member);
   const { signal } = leave;
   const published = mine() ? undefined : await awaitPublication(store, job.prepared.hash, { clock, mine, signal });
@@ -167,7 +213,7 @@ async function publishOnce(job: OpenedJob, life: Life): Promise<void> {
           workFolder: config.workFolder,
           signal,
         })
-      : { url: store.url(''), adapterSha256: published };
+      : { url: store.url(`${recipePrefix(job.prepared.hash)}/`), adapterSha256: published };
   events.append({ artifact: { url, adapterSha256 } });
 }
 

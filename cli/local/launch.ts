@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorName, EspalierError, fail } from '../../api/errors.js';
 import type { Clock } from '../../common/clock.js';
-import { createLogger, type Logger } from '../../common/log.js';
+import { createLogger, type Logger, lineSink } from '../../common/log.js';
 import { packageRoot } from '../../common/root.js';
 import { type Exit, logTail, spawnWorker, type WorkerProcess } from '../../controller/cluster/twin/processes.js';
 import { fileViewStore } from '../../controller/membership/fileViewStore.js';
@@ -14,6 +13,8 @@ import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.
 import { grpcTransport } from '../../proto/grpc.js';
 import type { WorkerConfig } from '../../worker/config.js';
 import type { Environment } from '../deps.js';
+import { namingFullDisk } from './fullDisk.js';
+import { socketFolder } from './socketFolder.js';
 import { awaitSurvivors, noteWorker } from './survivors.js';
 
 export interface LaunchOptions {
@@ -46,12 +47,22 @@ const mostDeaths = 5;
  * failed for good, or `Interrupted` once all have left.
  */
 export async function launchWorkers(options: LaunchOptions): Promise<void> {
-  const sockets = await mkdtemp(join(tmpdir(), 'espalier-'));
-  const launch = new Launch(options, sockets);
+  const { folder } = options;
+  const sockets = await socketFolder();
+  let logFile: number | undefined;
   try {
-    await launch.run();
+    await mkdir(folder, { recursive: true });
+    logFile = openSync(join(folder, 'launcher.log'), 'a');
+    const launch = new Launch(options, sockets, createLogger(lineSink(logFile)));
+    try {
+      await launch.run();
+    } finally {
+      await launch.end();
+    }
+  } catch (error) {
+    namingFullDisk(folder, error);
   } finally {
-    await launch.end();
+    if (logFile !== undefined) closeSync(logFile);
     await rm(sockets, { recursive: true, force: true });
   }
 }
@@ -71,10 +82,10 @@ class Launch {
   #ending = false;
   #slots: readonly Promise<void>[] = [];
 
-  constructor(options: LaunchOptions, sockets: string) {
+  constructor(options: LaunchOptions, sockets: string, log: Logger) {
     this.#options = options;
     this.#sockets = sockets;
-    this.#log = createLogger((line) => appendFileSync(join(options.folder, 'launcher.log'), line));
+    this.#log = log;
   }
 
   async run(): Promise<void> {
@@ -94,7 +105,13 @@ class Launch {
         onEvent(id, event);
       },
     });
-    this.#slots = Array.from({ length: workers }, (_, slot) => this.#keep(slot));
+    // The first view names all of them: one that names nobody would be no view to train by.
+    const started: Promise<void>[] = [];
+    this.#slots = Array.from({ length: workers }, (_, slot) => {
+      let begun = () => {};
+      started.push(new Promise((resolve) => (begun = resolve)));
+      return this.#keep(slot, begun);
+    });
     const leaveAll = () => {
       for (const worker of this.#running.values()) worker.signal('SIGTERM');
     };
@@ -104,7 +121,8 @@ class Launch {
     try {
       // A worker that fails before the first view must not leave the others waiting for it.
       const all = Promise.all(this.#slots);
-      await Promise.race([this.#oracle.form(signal).then(() => all), all]);
+      const formed = Promise.all(started).then(() => this.#oracle!.form(signal));
+      await Promise.race([formed.then(() => all), all]);
       await all;
     } finally {
       watching.abort();
@@ -121,10 +139,11 @@ class Launch {
   }
 
   /** One slot: starts a worker, and another one whenever it dies, until the job is finished. */
-  async #keep(slot: number): Promise<void> {
+  async #keep(slot: number, onStarted: () => void): Promise<void> {
     const { signal } = this.#options;
     for (;;) {
       const { id, worker } = await this.#start(slot);
+      onStarted();
       const exit = await worker.ended;
       this.#running.delete(id);
       if (exit.code === 0) {

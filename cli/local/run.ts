@@ -11,6 +11,7 @@ import { writePrepared } from '../../worker/recipe/prepared.js';
 import type { Deps, JobContext } from '../deps.js';
 import type { CliEvent } from '../events.js';
 import { download } from './download.js';
+import { ifThereIsRoom, namingFullDisk } from './fullDisk.js';
 import { inOrder } from './inOrder.js';
 import { launchWorkers, WorkerFailure } from './launch.js';
 import { memoryOf } from './memory.js';
@@ -41,10 +42,23 @@ export async function* runLocally(
 
 /** The same for a job that is prepared already. */
 export async function* runPrepared(prepared: LocalJob, deps: Deps, again: string): AsyncGenerator<CliEvent, LocalRun> {
-  const { signal, workingDirectory } = deps;
+  const folder = runFolder(deps.workingDirectory, prepared.compiled.hash);
+  try {
+    return yield* runIn(folder, prepared, deps, again);
+  } catch (error) {
+    return namingFullDisk(folder, error);
+  }
+}
+
+async function* runIn(
+  folder: string,
+  prepared: LocalJob,
+  deps: Deps,
+  again: string,
+): AsyncGenerator<CliEvent, LocalRun> {
+  const { signal } = deps;
   const { hash } = prepared.compiled;
   const { store } = prepared.destination;
-  const folder = runFolder(workingDirectory, hash);
   await using _lock = await lockRun(folder);
   let peakRssBytes = 0;
   if (await store.stat(manifestKey(hash), { signal }))
@@ -86,7 +100,7 @@ async function* train(prepared: LocalJob, folder: string, deps: Deps, again: str
     // A launcher may be killed at any moment: what was spent until then must not be forgotten.
     if (clock.monotonic() - writtenAtMs < spentEveryMs) return;
     writtenAtMs = clock.monotonic();
-    await writeSpent(folder, { seconds: before.seconds + seconds(), peakRssBytes });
+    await ifThereIsRoom(writeSpent(folder, { seconds: before.seconds + seconds(), peakRssBytes }));
   };
   try {
     yield* inOrder<CliEvent, void>((tell) =>
@@ -105,7 +119,7 @@ async function* train(prepared: LocalJob, folder: string, deps: Deps, again: str
       }),
     );
   } catch (error) {
-    await writeSpent(folder, { seconds: before.seconds + seconds(), peakRssBytes });
+    await ifThereIsRoom(writeSpent(folder, { seconds: before.seconds + seconds(), peakRssBytes }));
     if (error instanceof WorkerFailure) {
       yield { event: 'log', worker: error.worker, file: error.logFile, lines: error.lines };
       throw error.error;

@@ -80,6 +80,43 @@ test('the first view names everybody registered, later ones follow what members 
   await oracle.close();
 });
 
+/** A store that cannot be written while `broken` says so. */
+function aStoreThatBreaks() {
+  const inner = memoryViewStore();
+  const state = { broken: false };
+  const write = async (view: View) => {
+    if (state.broken) throw new Error('no space left');
+    return inner.write(view);
+  };
+  return { state, store: { ...inner, write } };
+}
+
+test('a change that could not be written is written as soon as it can be', async () => {
+  const { state, store } = aStoreThatBreaks();
+  const { oracle, views, worker } = await setup(store);
+  const [, b] = [await worker('a'), await worker('b')];
+  await oracle.form(AbortSignal.timeout(5000));
+  state.broken = true;
+  b.fake.tell({ leaving: { reason: 'asked' } });
+  await until(() => oracle.leftOnPurpose('b'));
+  state.broken = false;
+  await until(() => views.length === 2);
+  assert.deepEqual(views, ['1 {a, b}', '2 {a}']);
+  await oracle.close();
+});
+
+test('a first view that cannot be written is an error, and may be asked for again', async () => {
+  const { state, store } = aStoreThatBreaks();
+  const { oracle, views, worker } = await setup(store);
+  await worker('a');
+  state.broken = true;
+  await assert.rejects(oracle.form(AbortSignal.timeout(5000)), /no space left/);
+  state.broken = false;
+  await oracle.form(AbortSignal.timeout(5000));
+  assert.deepEqual(views, ['1 {a}']);
+  await oracle.close();
+});
+
 test('a view that another oracle has written is built upon, never overwritten', async () => {
   const { oracle, views, worker, store } = await setup();
   await worker('a');

@@ -42,6 +42,8 @@ export async function openOracle(options: OracleOptions): Promise<Oracle> {
   return new ViewOracle(options, await options.store.read());
 }
 
+const retryMs = 1000;
+
 class ViewOracle implements Oracle {
   readonly #options: OracleOptions;
   readonly #links = new Map<string, MemberLink>();
@@ -53,6 +55,7 @@ class ViewOracle implements Oracle {
   /** Changes are written one after the other. */
   #writing: Promise<void> = Promise.resolve();
   #wake: (() => void)[] = [];
+  readonly #closed = new AbortController();
 
   constructor(options: OracleOptions, view: View | undefined) {
     this.#options = options;
@@ -109,9 +112,18 @@ class ViewOracle implements Oracle {
     const old = (this.#view?.members ?? []).filter(({ id }) => !this.#addresses.has(id));
     const members = registered();
     this.#formed = true;
-    for (const { id } of old) this.#change({ kind: 'gone', id });
-    this.#change({ kind: 'formed', members });
-    await this.#writing;
+    const formed = this.#writing.then(async () => {
+      for (const { id } of old) await this.#write({ kind: 'gone', id });
+      await this.#write({ kind: 'formed', members });
+    });
+    this.#writing = formed.catch(() => {});
+    try {
+      await formed;
+    } catch (error) {
+      // Without a first view nobody trains: whoever asked for it is told why, and may ask again.
+      this.#formed = false;
+      throw error;
+    }
     // An unchanged view is published too: it was persisted by the launcher before us.
     for (const link of this.#links.values()) link.publish();
     return this.#view!;
@@ -124,7 +136,7 @@ class ViewOracle implements Oracle {
     this.#present.delete(id);
     for (const wake of this.#wake.splice(0)) wake();
     if (this.#formed) this.#change({ kind: 'gone', id });
-    await Promise.all([link.close(), this.#writing]);
+    await link.close();
   }
 
   async stop(id: string, reason: string): Promise<void> {
@@ -136,17 +148,27 @@ class ViewOracle implements Oracle {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     await Promise.all([...this.#links.values()].map((link) => link.close()));
     await this.#writing;
   }
 
   #change(change: MembershipChange): void {
-    this.#writing = this.#writing
-      .then(() => this.#write(change))
-      .catch((error: unknown) => {
-        // Training goes on by the workers' own suspicion; the next change tries to write again.
-        this.#options.log.error('a view could not be written', { error: String(error) });
-      });
+    this.#writing = this.#writing.then(() => this.#persist(change));
+  }
+
+  /** Until it is written, for nobody will tell it again. Training goes on meanwhile, by the workers' own suspicion. */
+  async #persist(change: MembershipChange): Promise<void> {
+    const { clock, log } = this.#options;
+    for (;;) {
+      try {
+        return await this.#write(change);
+      } catch (error) {
+        if (this.#closed.signal.aborted) return;
+        log.error('a view could not be written', { error: String(error) });
+        await clock.sleep(retryMs, this.#closed.signal).catch(() => {});
+      }
+    }
   }
 
   /** Persisted first, published then. Another oracle's newer view is taken over, and the change made on top of it. */

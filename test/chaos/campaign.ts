@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { allFaults, type FaultName } from './faults/faults.js';
+import { type CampaignPlan, runsAgain } from './plan.js';
 import { tinyJob } from './tinyJob.js';
 import { type FaultRecord, type RunPlan, type RunRecord, trainOnce } from './trainOnce.js';
 
@@ -23,7 +24,7 @@ export interface CampaignResult {
   readonly cases: Readonly<Record<string, CaseResult>>;
   /** Cases that this campaign never met. */
   readonly unmet: readonly string[];
-  /** Planned, with nothing there to hit: they do not count. */
+  /** Planned, and in all rounds nothing was there to hit. */
   readonly missed: number;
   readonly seconds: number;
 }
@@ -37,7 +38,7 @@ export interface CaseResult {
 
 export interface CampaignOptions {
   readonly runs: readonly RunPlan[];
-  readonly steps: number;
+  readonly plan: CampaignPlan;
   /** Trainings at the same time: much of each is waiting. */
   readonly lanes: number;
   readonly logs?: string | undefined;
@@ -46,26 +47,37 @@ export interface CampaignOptions {
 
 export const everySteps = 3;
 const leaves = 6;
+/** Rounds of runs for faults that found nothing to hit, as when a training ended too early. */
+const mostRounds = 4;
 
 /** Trains one job undisturbed, then again and again with faults, and compares. */
-export async function campaign({ runs, steps, lanes, logs, onRun }: CampaignOptions): Promise<CampaignResult> {
+export async function campaign({ runs, plan, lanes, logs, onRun }: CampaignOptions): Promise<CampaignResult> {
   const startedAtMs = performance.now();
   const root = await mkdtemp(join(tmpdir(), 'espalier-chaos-'));
   try {
-    const job = await tinyJob(root, { steps, leaves });
-    const train = async (plan: RunPlan) => {
-      const record = await trainOnce(job, { root, everySteps, logs }, plan);
+    const job = await tinyJob(root, { steps: plan.steps, leaves });
+    const train = async (run: RunPlan) => {
+      const record = await trainOnce(job, { root, everySteps, logs }, run);
       onRun(record);
       return record;
     };
     const calm = await train({ name: 'undisturbed', workers: 1, storage: 'folder', faults: [], random: () => 0 });
-    const waiting = [...runs];
     const records: RunRecord[] = [];
+    let waiting = [...runs];
     const lane = async () => {
-      for (let plan = waiting.shift(); plan !== undefined; plan = waiting.shift()) records.push(await train(plan));
+      for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) records.push(await train(run));
     };
-    await Promise.all(Array.from({ length: lanes }, lane));
-    return { ...summary(calm, records), seconds: (performance.now() - startedAtMs) / 1000 };
+    for (let round = 0; waiting.length > 0 && round <= mostRounds; round++) {
+      const before = records.length;
+      await Promise.all(Array.from({ length: lanes }, lane));
+      const missed = records.slice(before).flatMap((record) => record.missed);
+      waiting = [...runsAgain(missed, round, plan)];
+    }
+    return {
+      ...summary(calm, records),
+      missed: waiting.reduce((sum, run) => sum + run.faults.length, 0),
+      seconds: (performance.now() - startedAtMs) / 1000,
+    };
   } finally {
     await rm(root, { recursive: true, force: true });
   }
@@ -75,13 +87,14 @@ export async function campaign({ runs, steps, lanes, logs, onRun }: CampaignOpti
 export const isGood = (result: CampaignResult): boolean =>
   result.sameSha256 &&
   result.failedRuns.length === 0 &&
+  result.missed === 0 &&
   result.redoneStepsMax <= 1 &&
   result.redoneStepsMaxAfterRestart <= result.everySteps;
 
 const nameOf = ({ kind, name }: FaultName): string => `${kind}: ${name}`;
 const mostRedone = (list: readonly FaultRecord[]): number => Math.max(0, ...list.map(({ redoneSteps }) => redoneSteps));
 
-function summary(calm: RunRecord, records: readonly RunRecord[]): Omit<CampaignResult, 'seconds'> {
+function summary(calm: RunRecord, records: readonly RunRecord[]): Omit<CampaignResult, 'seconds' | 'missed'> {
   const inflicted = records.flatMap((record) => record.faults);
   const restarts = inflicted.filter(({ allDied }) => allDied);
   const good = (record: RunRecord) =>
@@ -101,7 +114,6 @@ function summary(calm: RunRecord, records: readonly RunRecord[]): Omit<CampaignR
     kinds: grouped(inflicted, ({ kind }) => kind),
     cases,
     unmet: allFaults.map(nameOf).filter((name) => !(name in cases)),
-    missed: records.reduce((sum, { missed }) => sum + missed.length, 0),
   };
 }
 

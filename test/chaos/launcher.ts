@@ -25,9 +25,8 @@ try {
       say({ listen: { id, address } });
       return reachedBy(address);
     },
-    onEvent: (worker, { step, artifact, error }) => {
+    onEvent: (worker, { step, error }) => {
       if (step) say({ committed: { worker, step: step.step, leaves: step.leavesComputed } });
-      if (artifact) say({ artifact: { worker, sha256: artifact.adapterSha256 } });
       if (error) say({ error: { worker, name: error.name, message: error.message } });
     },
   });

@@ -33,12 +33,12 @@ function startInside(): number {
 }
 
 async function run(): Promise<number> {
-  const plan = { faults: Number(values.faults), seed: Number(values.seed), steps: values['one-of-each'] ? 32 : 64 };
+  const plan = { faults: Number(values.faults), seed: Number(values.seed), steps: values['one-of-each'] ? 32 : 80 };
   const all = values['one-of-each'] ? oneOfEachKind(plan) : plannedRuns(plan);
   const runs = all.filter(({ name }) => values.only === undefined || name === values.only);
   const result = await campaign({
     runs,
-    steps: plan.steps,
+    plan,
     lanes: Number(values.lanes),
     logs: values.logs,
     onRun: told,
@@ -63,7 +63,8 @@ function told(record: RunRecord): void {
     say(
       `  ${kind}: ${fault}: ${what}; at step ${highestBefore}, next commit after ${nextCommitMs?.toFixed(0) ?? '?'} ms, ${redoneSteps} redone`,
     );
-  if (record.missed.length > 0) say(`  nothing to hit: ${record.missed.join('; ')}`);
+  if (record.missed.length > 0)
+    say(`  nothing to hit: ${record.missed.map((fault) => `${fault.kind}: ${fault.name}`).join('; ')}`);
 }
 
 function report(result: CampaignResult): void {

@@ -12,6 +12,7 @@ export interface CampaignPlan {
 
 /** At least so many steps lie between two faults. */
 const stepsApart = 4;
+const fewFaults = 5;
 
 export function plannedRuns({ seed, faults: wanted, steps }: CampaignPlan): readonly RunPlan[] {
   const random = seeded(seed);
@@ -39,7 +40,9 @@ export interface RunDraft {
 }
 
 /** Spreads faults over the steps of a run. */
-export function runOf({ name, storage, names, steps, random }: RunDraft): RunPlan {
+export function runOf({ name, storage, names: drawn, steps, random }: RunDraft): RunPlan {
+  const rank = (fault: FaultName) => (faultCase(fault).last ? 2 : faultCase(fault).lasting ? 1 : 0);
+  const names = [...drawn].sort((a, b) => rank(a) - rank(b));
   const span = (steps - 4) / names.length;
   const faults: PlannedFault[] = names.map((fault, place) => ({
     ...fault,
@@ -48,6 +51,26 @@ export function runOf({ name, storage, names, steps, random }: RunDraft): RunPla
   }));
   const fewest = Math.max(2, ...names.map((fault) => faultCase(fault).workers ?? 2));
   return { name, storage, workers: Math.max(fewest, 2 + Math.floor(random() * 2)), faults, random };
+}
+
+/** Runs for faults that found nothing to hit, few to a run. */
+export function runsAgain(
+  missed: readonly FaultName[],
+  round: number,
+  { seed, steps }: CampaignPlan,
+): readonly RunPlan[] {
+  const runs: RunPlan[] = [];
+  for (const storage of ['s3', 'disks', 'folder'] as const) {
+    const mine = missed.filter((fault) => (faultCase(fault).storage ?? 'folder') === storage);
+    const lasts = mine.filter((fault) => faultCase(fault).last);
+    const others = mine.filter((fault) => !faultCase(fault).last);
+    while (lasts.length + others.length > 0) {
+      const names = [...others.splice(0, fewFaults), ...lasts.splice(0, 1)];
+      const random = seeded(seed * 1000 + 100 * (round + 1) + runs.length);
+      runs.push(runOf({ name: `again-${round}-${runs.length}`, storage, names, steps, random }));
+    }
+  }
+  return runs;
 }
 
 /** Faults drawn without putting back until all were drawn: a campaign meets each as often as its weight says. */

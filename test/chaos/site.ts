@@ -33,8 +33,6 @@ export class Site implements AsyncDisposable {
   /** Of workers that live or have lived. */
   readonly links = new Map<string, LinkProxy>();
   readonly clockFile: string;
-  /** The published adapter's hash, as the workers told it. */
-  sha256: string | undefined;
   readonly errors: string[] = [];
   readonly #options: SiteOptions;
   /** The newest life of each slot. */
@@ -75,6 +73,12 @@ export class Site implements AsyncDisposable {
   /** Names of the workers that live now, or come to life. */
   get members(): readonly string[] {
     return [...this.#lives.values()];
+  }
+
+  /** Whoever trains is where the others are: what a fault left behind has been made up for. */
+  get abreast(): boolean {
+    const { highest, last } = this.timeline;
+    return this.members.every((id) => (last.get(id) ?? highest) >= highest - 1);
   }
 
   /** Starts a launcher; what it says is taken in. */
@@ -134,7 +138,7 @@ export class Site implements AsyncDisposable {
     this.timeline.close();
   }
 
-  #hear({ listen, artifact, committed, error, ended, why }: Said): void {
+  #hear({ listen, committed, error, ended, why }: Said): void {
     if (listen) {
       const { id, address } = listen;
       this.#lives.set(id.split('.')[0]!, id);
@@ -144,7 +148,6 @@ export class Site implements AsyncDisposable {
       );
     }
     if (committed) this.timeline.committed(committed.worker, committed.step, committed.leaves);
-    if (artifact) this.sha256 = artifact.sha256;
     if (error) this.errors.push(`${error.worker}: ${error.name} ${error.message}`);
     if (ended) this.#ended = ended === 'finished' ? 'finished' : `failed: ${why}`;
   }
@@ -153,7 +156,6 @@ export class Site implements AsyncDisposable {
 interface Said {
   readonly listen?: { readonly id: string; readonly address: string };
   readonly committed?: { readonly worker: string; readonly step: number; readonly leaves: number };
-  readonly artifact?: { readonly sha256: string };
   readonly error?: { readonly worker: string; readonly name: string; readonly message: string };
   readonly ended?: 'finished' | 'failed';
   readonly why?: string;

@@ -21,6 +21,8 @@ export class Timeline {
   readonly sightings: Sighting[] = [];
   /** The highest step committed anywhere; -1 before the first. */
   highest = -1;
+  /** The last step of each life. */
+  readonly last = new Map<string, number>();
   readonly #folder: string;
   readonly #files = new Map<string, { readonly fd: number; rest: string }>();
   readonly #commits = new Set<string>();
@@ -49,6 +51,7 @@ export class Timeline {
     if (this.#commits.has(name)) return;
     this.#commits.add(name);
     this.highest = Math.max(this.highest, step);
+    this.last.set(life, step);
     this.sightings.push({ kind: 'committed', atMs: performance.now(), life, step, leaves });
   }
 

@@ -1,5 +1,7 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256 } from '../../common/hash.js';
+import { recipePrefix } from '../../worker/artifacts/manifest.js';
 import { startEmbeddedS3 } from '../../worker/store/embedded/server.js';
 import { startS3Proxy } from '../support/s3Proxy.js';
 import { mountDisk } from './disk.js';
@@ -39,7 +41,7 @@ export interface RunRecord {
   readonly launches: number;
   readonly faults: readonly FaultRecord[];
   /** Planned, and nothing was there to hit. */
-  readonly missed: readonly string[];
+  readonly missed: readonly FaultName[];
   readonly errors: readonly string[];
 }
 
@@ -91,7 +93,7 @@ export async function trainOnce(job: TinyJob, { root, everySteps, logs }: Place,
     workers: plan.workers,
     storage: plan.storage,
     ended: site.ended ?? `not ended after ${mostMs / 1000} s`,
-    sha256: site.sha256,
+    sha256: await publishedSha256(plan.storage === 's3' ? join(folder, 's3/chaos/out') : join(folder, 'out'), job),
     seconds: (performance.now() - startedAtMs) / 1000,
     launches: site.launches,
     errors: site.errors,
@@ -101,6 +103,13 @@ export async function trainOnce(job: TinyJob, { root, everySteps, logs }: Place,
       ...costOf(site.timeline.sightings, at, struckAtMs(place + 1)),
     })),
   };
+}
+
+/** Of the bytes that lie where they were published. */
+async function publishedSha256(folder: string, { prepared }: TinyJob): Promise<string | undefined> {
+  const file = join(folder, recipePrefix(prepared.compiled.hash), 'adapter_model.safetensors');
+  const bytes = await readFile(file).catch(() => undefined);
+  return bytes && sha256(bytes);
 }
 
 const isText = (path: string): boolean => !path.endsWith('/artifacts');
@@ -124,31 +133,36 @@ interface Struck extends FaultName {
   readonly struckAtMs: number;
 }
 
-/** Until the training has ended: each fault at its place, the next one not before somebody has gone on. */
+/**
+ * Until the training has ended: each fault at its place, the next one not before somebody has gone on and nobody is behind
+ * for the last one: a blow to the only one who has the newest state would be judged for two faults.
+ */
 async function live(scene: Omit<Scene, 'struck'>, plan: RunPlan, startedAtMs: number) {
   const { site } = scene;
   const { timeline } = site;
   const inflicted: Struck[] = [];
-  const missed: string[] = [];
+  const missed: FaultName[] = [];
   const waiting = [...plan.faults];
   let notBefore = -1;
   while (site.ended === undefined && performance.now() - startedAtMs < mostMs) {
     await later(15);
     timeline.look();
     const next = waiting[0];
-    if (next === undefined || timeline.highest < Math.max(next.afterStep, notBefore)) continue;
+    if (next === undefined || timeline.highest < Math.max(next.afterStep, notBefore) || !site.abreast) continue;
     waiting.shift();
     await later(next.delayMs);
     const done = await inflict(scene, next);
-    if (done === undefined) missed.push(`${next.kind}: ${next.name}`);
+    if (done === undefined) missed.push(nameOf(next));
     else {
       inflicted.push({ kind: next.kind, name: next.name, ...done });
       notBefore = done.highest + 1;
     }
   }
   timeline.look();
-  return { inflicted, missed: [...missed, ...waiting.map(({ kind, name }) => `${kind}: ${name}`)] };
+  return { inflicted, missed: [...missed, ...waiting.map(nameOf)] };
 }
+
+const nameOf = ({ kind, name }: FaultName): FaultName => ({ kind, name });
 
 async function inflict(scene: Omit<Scene, 'struck'>, fault: FaultName) {
   const { timeline } = scene.site;

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -32,15 +33,25 @@ export interface Fleet {
   readonly processes: readonly ToyProcess[];
   /** Resolves when some worker has committed this step. */
   committed(step: number): Promise<void>;
+  /** Resolves when a view names this worker as one that trains. */
+  joined(id: string): Promise<void>;
+  /** Nobody computes a step from `gateStep` on before this. */
+  openGate(): Promise<void>;
   add(id: string): Promise<ToyProcess>;
   close(): Promise<void>;
 }
 
 /** Real worker processes on this machine, and the oracle that names them to each other. */
-export async function toyFleet(count: number, orders: Pick<ToyOrders, 'recipe' | 'leafMs' | 'cheap'>): Promise<Fleet> {
+export async function toyFleet(
+  count: number,
+  { gateStep, ...orders }: Pick<ToyOrders, 'recipe' | 'leafMs' | 'cheap'> & { readonly gateStep?: number },
+): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), 'espalier-'));
+  const gateFile = join(folder, 'gate');
+  const gate = gateStep === undefined ? {} : { gate: { step: gateStep, file: gateFile } };
   const token = 'a toy job';
   let highest = -1;
+  let awaited: { readonly id: string; readonly resolve: () => void }[] = [];
   let waiting: { step: number; resolve: () => void }[] = [];
   const oracle = await openOracle({
     store: fileViewStore(join(folder, 'views')),
@@ -48,6 +59,11 @@ export async function toyFleet(count: number, orders: Pick<ToyOrders, 'recipe' |
     token,
     clock: systemClock,
     log: silentLogger,
+    onView: ({ members }) => {
+      const isIn = (id: string) => members.some((member) => member.id === id && member.joined);
+      for (const { id, resolve } of awaited) if (isIn(id)) resolve();
+      awaited = awaited.filter(({ id }) => !isIn(id));
+    },
     onEvent: (_, { step }) => {
       highest = Math.max(highest, step?.step ?? -1);
       for (const one of waiting.filter(({ step: wanted }) => wanted <= highest)) one.resolve();
@@ -55,7 +71,7 @@ export async function toyFleet(count: number, orders: Pick<ToyOrders, 'recipe' |
     },
   });
   const launch = async (id: string) => {
-    const { process, address } = await start({ ...orders, id, token, address: `unix:${folder}/${id}.sock` });
+    const { process, address } = await start({ ...orders, ...gate, id, token, address: `unix:${folder}/${id}.sock` });
     oracle.register({ id, address });
     return process;
   };
@@ -70,6 +86,12 @@ export async function toyFleet(count: number, orders: Pick<ToyOrders, 'recipe' |
         if (highest >= step) resolve();
         else waiting.push({ step, resolve });
       }),
+    joined: (id) =>
+      new Promise((resolve) => {
+        if (oracle.view?.members.some((member) => member.id === id && member.joined)) resolve();
+        else awaited.push({ id, resolve });
+      }),
+    openGate: () => writeFile(gateFile, ''),
     async add(id) {
       const process = await launch(id);
       processes.push(process);
@@ -79,6 +101,7 @@ export async function toyFleet(count: number, orders: Pick<ToyOrders, 'recipe' |
       await oracle.close();
       for (const { child } of processes) child.kill('SIGKILL');
       await Promise.all(processes.map(({ result }) => result));
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { fail } from '../../api/errors.js';
-import { syncFolder, writeFileAtomically } from '../../common/files.js';
+import { isDiskFull, syncFolder, writeFileAtomically } from '../../common/files.js';
 import { byCodeUnit } from '../../common/hash.js';
 
 /** Writes one file of an export whole or not at all; a full disk is reported by its name. */
@@ -35,8 +35,7 @@ export async function namingFullDisks<T>(path: string, write: () => Promise<T>):
   try {
     return await write();
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT') fail('DiskFull', { path, what: 'the export' }, { cause });
+    if (isDiskFull(cause)) fail('DiskFull', { path, what: 'the export' }, { cause });
     throw cause;
   }
 }

@@ -5,7 +5,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EspalierError, fail } from '../../api/errors.js';
 import { type Clock, systemClock } from '../../common/clock.js';
-import { syncFolder } from '../../common/files.js';
+import { isDiskFull, syncFolder } from '../../common/files.js';
 import { byCodeUnit } from '../../common/hash.js';
 import { bodyChunks } from './body.js';
 import { createFolderLock } from './folderLock.js';
@@ -243,7 +243,7 @@ async function reporting<T>(operation: string, path: string, action: () => Promi
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (cause instanceof EspalierError || code === undefined) throw cause;
-    if (code === 'ENOSPC' || code === 'EDQUOT') fail('DiskFull', { path, what: 'an object' }, { cause });
+    if (isDiskFull(cause)) fail('DiskFull', { path, what: 'an object' }, { cause });
     if (code.startsWith('E') && (cause as NodeJS.ErrnoException).syscall)
       fail('FolderUnusable', { path, operation, why: code }, { cause });
     throw cause;

@@ -16,6 +16,8 @@ export interface TraineeOptions {
   readonly engines: readonly Engine[];
   /** Owned by the trainee from now on. */
   readonly state: TrainState;
+  /** Awaited before a leaf is computed: is it still wanted? */
+  readonly beforeLeaf?: () => Promise<void>;
   /** Awaited before a step changes the state: a checkpoint of it may still be being written. */
   readonly beforeApply?: () => Promise<void>;
   /** After each step, with the state not yet changed by the next one: the place to take a checkpoint. */
@@ -33,6 +35,7 @@ export function createTrainee({
   tokens,
   engines,
   state,
+  beforeLeaf,
   beforeApply,
   onApplied,
 }: TraineeOptions): LocalTrainee {
@@ -64,6 +67,8 @@ export function createTrainee({
     parallel: pool.size,
 
     async computeLeaf(step, leaf, signal) {
+      await beforeLeaf?.();
+      signal.throwIfAborted();
       const adapter = adapterAt(step);
       const { kind, leaf: wanted } = leavesAt(recipe, step)[leaf]!;
       return pool.run(signal, async (engine) => {

@@ -23,8 +23,14 @@ export const cutOneWay = {
   'from one to another': { weight: 2, inflict: (scene) => cut(scene, (victim, other) => [`${victim}>${other}`]) },
   'from others to one': { inflict: (scene) => cut(scene, (victim, _, all) => all.map((from) => `${from}>${victim}`)) },
   'from one to others': { inflict: (scene) => cut(scene, (victim, _, all) => all.map((to) => `${victim}>${to}`)) },
-  'from the launcher to one': { inflict: (scene) => cut(scene, (victim) => [`${fromLauncher}>${victim}`], 12_000) },
-  'from one to the launcher': { inflict: (scene) => cut(scene, (victim) => [`${victim}>${fromLauncher}`], 12_000) },
+  'from the launcher to one': {
+    lasting: true,
+    inflict: (scene) => cut(scene, (victim) => [`${fromLauncher}>${victim}`], 12_000),
+  },
+  'from one to the launcher': {
+    lasting: true,
+    inflict: (scene) => cut(scene, (victim) => [`${victim}>${fromLauncher}`], 12_000),
+  },
   'both ways between one and others': {
     inflict: (scene) =>
       cut(scene, (victim, _, all) => all.flatMap((other) => [`${victim}>${other}`, `${other}>${victim}`])),

@@ -34,6 +34,8 @@ export interface FaultCase {
   readonly workers?: number;
   /** It hits the publication: no other fault can follow it in its run. */
   readonly last?: true;
+  /** Takes so long that few steps may be left after it: comes late in its run. */
+  readonly lasting?: true;
   /** How often it stands in the deck from which faults are drawn; 1 unless told. */
   readonly weight?: number;
 }

@@ -48,8 +48,14 @@ export const killWorker = {
 export const pauseWorker = {
   'for a moment': { weight: 2, inflict: (scene) => pauseWorkerFor(scene, between(scene.random, 300, 2500)) },
   // Suspected after 3 s of silence, removed from the view after 10.
-  'until it is suspected': { inflict: (scene) => pauseWorkerFor(scene, between(scene.random, 3500, 6000)) },
-  'until it is removed': { inflict: (scene) => pauseWorkerFor(scene, between(scene.random, 11_000, 13_000)) },
+  'until it is suspected': {
+    lasting: true,
+    inflict: (scene) => pauseWorkerFor(scene, between(scene.random, 3500, 6000)),
+  },
+  'until it is removed': {
+    lasting: true,
+    inflict: (scene) => pauseWorkerFor(scene, between(scene.random, 11_000, 13_000)),
+  },
 } satisfies Readonly<Record<string, FaultCase>>;
 
 async function pauseWorkerFor(scene: Scene, forMs: number) {

@@ -19,7 +19,7 @@ export const storeAnswers = {
     inflict: (scene) => answer(scene, any, status(403, 'RequestTimeTooSkewed')),
   },
   'no answer to a write that happened': { storage: 's3', inflict: (scene) => answer(scene, isWrite, { kind: 'lose' }) },
-  'half a body': { storage: 's3', inflict: halfABody },
+  'half a body': { storage: 's3', lasting: true, inflict: halfABody },
   '412 to the second try of a write that happened': { storage: 's3', last: true, inflict: lostThen412 },
 } satisfies Readonly<Record<string, FaultCase>>;
 

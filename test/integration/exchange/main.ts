@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { systemClock } from '../../../common/clock.js';
 import { createLogger } from '../../../common/log.js';
 import { grpcTransport } from '../../../proto/grpc.js';
@@ -18,6 +19,8 @@ export interface ToyOrders {
   readonly leafMs: number;
   /** Instead of pseudo-gradients: nearly free vectors, to measure the exchange alone. */
   readonly cheap?: boolean;
+  /** Leaves of this step and later ones wait until the file is there. */
+  readonly gate?: { readonly step: number; readonly file: string };
   readonly logLevel?: 'debug' | 'warn';
 }
 
@@ -29,7 +32,12 @@ const log = createLogger((line) => process.stderr.write(line), {
   fields: { worker: orders.id },
 });
 const recipe = toyRecipe(orders.recipe);
-const trainee = new ToyTrainee(recipe, { beforeLeaf: (_, __, signal) => clock.sleep(orders.leafMs, signal) });
+const beforeLeaf = async (step: number, _: number, signal: AbortSignal): Promise<void> => {
+  const { gate, leafMs } = orders;
+  while (gate !== undefined && step >= gate.step && !existsSync(gate.file)) await clock.sleep(20, signal);
+  await clock.sleep(leafMs, signal);
+};
+const trainee = new ToyTrainee(recipe, { beforeLeaf });
 if (orders.cheap) makeCheap(trainee, recipe.vectorLength);
 const transport = grpcTransport();
 const events = createEventLog(clock);
