@@ -26,8 +26,9 @@ export interface Offer {
   readonly toAll: readonly PieceKey[];
   /** An owner that is behind gets its own shards back. */
   readonly toOwner: ReadonlyMap<string, readonly PieceKey[]>;
-  /** Shards of the current step of which partial sums are held. */
+  /** Shards of the current step of which partial sums are held, and their owners. */
   readonly partial: readonly number[];
+  readonly partialOwners: ReadonlySet<string>;
   /** Leaves of this step that are being computed here, or will be. */
   readonly expected: () => ReadonlySet<number>;
 }
@@ -56,6 +57,7 @@ export function offerOf(state: ExchangeState): Offer | undefined {
     toAll,
     toOwner,
     partial,
+    partialOwners: new Set(partial.map((shard) => state.owners[shard] ?? '')),
     expected: () => {
       expected ??= expectedHere(state);
       return expected;
@@ -73,11 +75,12 @@ function partialShards(state: ExchangeState): number[] {
 export function wantedBy(state: ExchangeState, id: string, offer: Offer): PieceKey[] {
   const peer = state.peers.get(id)!;
   const back = offer.toOwner.get(id) ?? [];
-  if (back.length === 0 && offer.toAll.length === 0 && !mayReduce(state, id, peer)) return [];
+  if (back.length === 0 && offer.toAll.length === 0 && !mayReduce(offer, id, peer)) return [];
   if (!isReachable(state, peer) || state.nowMs < peer.pausedUntilMs) return [];
   const { status } = peer;
   const lacks = ({ step, shard }: PieceKey) =>
     status === undefined || status.step < step || (status.step === step && !status.reduced.includes(shard));
+  if (offer.toAll.length === 0 && back.length === 0) return partialsFor(state, id, peer, offer);
   const reduced = back.length === 0 ? offer.toAll : [...offer.toAll, ...back].sort((a, b) => a.step - b.step);
   return [...reduced.filter((key) => lacks(key) && isUnsent(peer, key)), ...partialsFor(state, id, peer, offer)];
 }
@@ -88,8 +91,8 @@ const isUnsent = ({ delivered, sending }: Peer, key: PieceKey): boolean => {
 };
 
 /** Partial sums go to owners, and to who says that it reduces. */
-const mayReduce = (state: ExchangeState, id: string, { status }: Peer): boolean =>
-  (status !== undefined && status.reducing.length > 0) || state.owners.includes(id);
+const mayReduce = ({ partial, partialOwners }: Offer, id: string, { status }: Peer): boolean =>
+  partial.length > 0 && ((status !== undefined && status.reducing.length > 0) || partialOwners.has(id));
 
 /** Partial sums of the current step go to whoever reduces the shard: by the view here, or by what the peer says. */
 function partialsFor(state: ExchangeState, id: string, peer: Peer, { partial, expected }: Offer): PieceKey[] {

@@ -1,21 +1,27 @@
-import type { Scenario, Simulated } from './simulate.js';
+import type { Scenario } from './scenario.js';
+import type { Simulated } from './simulate.js';
 
 /**
- * Beyond what is simulated: the two costs that grow with the number of workers W, on top of what was measured at W0.
- * - An owner sends its reduced shards to everybody: (W - 1) shard sizes through one network card, K owners side by side.
- * - Everybody hears everybody: statuses in a worker and step grow with W, and so does what each costs; W^2 of what was measured.
+ * What would be changed for thousands of workers, computed from what was simulated, not simulated itself:
+ * - tree broadcast: an owner sends its reduced shard to two others, who send it on. Its network card then carries two copies
+ *   instead of W - 1, and the last one has it after log2 W hops.
+ * - hierarchical owners: members form groups of about sqrt W; statuses and partial sums stay in a group, whose head speaks
+ *   for it. A worker hears 2 sqrt W instead of W others, and an owner takes sqrt W partial sums instead of W.
  */
-export function projected(
-  workers: number,
-  { workers: simulated, leavesPerWorker, leafMs, adapterBytes, shards, bytesPerMs }: Scenario,
-  { goodput, protocolMsPerWorkerAndStep }: Simulated,
-): { readonly workers: number; readonly goodput: number } {
+export function withTreesAndGroups(scenario: Scenario, simulated: Simulated): number {
+  const { workers, leavesPerWorker, leafMs, adapterBytes, shards, bytesPerMs, statusMs, latencyMs, jitterMs } =
+    scenario;
   const idealMs = leavesPerWorker * leafMs;
-  const measuredMs = idealMs / goodput;
-  const broadcastMs = (count: number) => (count * adapterBytes) / shards / bytesPerMs;
-  const protocolMs = (count: number) => protocolMsPerWorkerAndStep * (count / simulated) ** 2;
-  const addedMs = broadcastMs(workers) - broadcastMs(simulated) + protocolMs(workers) - protocolMs(simulated);
-  // Failures grow with the workers too: their share of the loss is proportional.
-  const lossMs = Math.max(0, measuredMs - idealMs) * (workers / simulated - 1);
-  return { workers, goodput: idealMs / (measuredMs + addedMs + lossMs) };
+  const measuredMs = idealMs / simulated.goodput;
+  const copyMs = adapterBytes / shards / bytesPerMs;
+  const hopMs = latencyMs + jitterMs / 2 + copyMs;
+  const group = Math.sqrt(workers);
+  const nowMs = 2 * (workers - 1) * copyMs + simulated.statusesPerWorkerAndStep * statusMs;
+  const thenMs =
+    (2 + group) * copyMs +
+    2 * Math.log2(workers) * hopMs +
+    (2 * group * simulated.statusesPerWorkerAndStep * statusMs) / (workers - 1);
+  // Statuses overlap with computing as long as they leave the thread idle: nothing is saved that was not lost.
+  const lostMs = Math.max(0, measuredMs - idealMs);
+  return idealMs / (measuredMs - Math.min(lostMs, Math.max(0, nowMs - thenMs)));
 }

@@ -31,6 +31,7 @@ export interface SimulatedWorker {
   sendingUntilMs: number;
   receivingUntilMs: number;
   stepAtMs: number[];
+  diedAtMs: number | undefined;
 }
 
 export const aWorker = (
@@ -57,6 +58,7 @@ export const aWorker = (
   sendingUntilMs: 0,
   receivingUntilMs: 0,
   stepAtMs: [],
+  diedAtMs: undefined,
 });
 
 /** A clock that is off by a random part of `offsetMs` and goes wrong by up to `drift`. */

@@ -28,6 +28,8 @@ export class World implements Surroundings {
   readonly problems: string[] = [];
   /** Times that somebody gave up waiting for the others: never without broken connections. */
   stalls = 0;
+  /** Statuses heard by all. */
+  statuses = 0;
   readonly rules: Rules;
   readonly twin: readonly Float32Array[];
   lossRate = 0;
@@ -68,6 +70,7 @@ export class World implements Surroundings {
   crash(id: string): void {
     const worker = this.workers.get(id)!;
     worker.life = 'crashed';
+    worker.diedAtMs = this.nowMs;
     worker.mail.clear();
     this.#waysChanged = true;
     this.after(400, () => this.#remove(id));
@@ -184,7 +187,8 @@ export class World implements Surroundings {
     const { statusMs = 0 } = this.options;
     const tick = { kind: 'tick', nowMs: worker.clock(this.nowMs) } as const;
     const events = takeMail(worker, this.#ticks);
-    const statuses = statusMs > 0 ? events.reduce((count, { kind }) => count + (kind === 'status' ? 1 : 0), 0) : 0;
+    const statuses = events.reduce((count, { kind }) => count + (kind === 'status' ? 1 : 0), 0);
+    this.statuses += statuses;
     worker.busyUntilMs = Math.max(worker.busyUntilMs, this.nowMs) + statuses * statusMs;
     const { state, effects } = advanceAll(worker.state, [tick, ...events]);
     if (state.stalled && !worker.state.stalled) this.stalls++;
