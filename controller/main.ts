@@ -2,9 +2,10 @@
 import { EspalierError } from '../api/errors.js';
 import { systemClock } from '../common/clock.js';
 import { createLogger } from '../common/log.js';
+import { accessOfEnvironment } from './cluster/kube/apiAccess.js';
 import { createKubeClient } from './cluster/kube/client.js';
 import { withLease } from './cluster/kube/election.js';
-import { createHttp, kubeConfigOfEnvironment } from './cluster/kube/http.js';
+import { createHttp } from './cluster/kube/http.js';
 import { checkServer } from './cluster/kube/server.js';
 import { readStart } from './config.js';
 import { serveHealth } from './health.js';
@@ -26,7 +27,7 @@ try {
   const start = await readStart(process.env, process.pid);
   log = createLogger(write, { level: start.config.logLevel });
   const metrics = createMetrics();
-  const http = createHttp(kubeConfigOfEnvironment(), systemClock);
+  const http = createHttp(await accessOfEnvironment(process.env), systemClock);
   const client = createKubeClient({ http, onCall: metrics.onCall });
   let heardAtMs: (() => number) | undefined;
   await using _health = await serveHealth({

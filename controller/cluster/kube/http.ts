@@ -1,8 +1,8 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
 import { EspalierError } from '../../../api/errors.js';
 import type { Clock } from '../../../common/clock.js';
+import type { ApiAccess } from './apiAccess.js';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -31,7 +31,7 @@ export interface Http {
 /** Projected tokens are written anew well before they expire; plugins hand out credentials for minutes. */
 const credentialsForMs = 20_000;
 
-export function createHttp(config: KubeConfig, clock: Clock): Http {
+export function createHttp(config: ApiAccess, clock: Clock): Http {
   const server = new URL(config.getCurrentCluster()?.server ?? 'https://no-cluster-in-kubeconfig');
   const isPlain = server.protocol === 'http:';
   let agent: http.Agent | undefined;
@@ -41,7 +41,7 @@ export function createHttp(config: KubeConfig, clock: Clock): Http {
   const credentials = async (): Promise<https.RequestOptions> => {
     if (known && clock.monotonic() - known.atMs < credentialsForMs) return known.options;
     const options: https.RequestOptions = {};
-    await config.applyToHTTPSOptions(options as Parameters<KubeConfig['applyToHTTPSOptions']>[0]);
+    await config.applyToHTTPSOptions(options as Parameters<ApiAccess['applyToHTTPSOptions']>[0]);
     known = { options, atMs: clock.monotonic() };
     return options;
   };
@@ -112,10 +112,3 @@ export const textOf = (error: unknown): string =>
   error instanceof Error
     ? ([error.message, (error as NodeJS.ErrnoException).code].find(Boolean) ?? error.name)
     : String(error);
-
-/** Inside a pod its service account, elsewhere KUBECONFIG or ~/.kube/config. */
-export function kubeConfigOfEnvironment(): KubeConfig {
-  const config = new KubeConfig();
-  config.loadFromDefault();
-  return config;
-}
