@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
 });
 // Unit tests lie beside the code and end in .test.js; those that need real servers, a base or long runs end in
 // .integration.test.js or .e2e.test.js. Those that take the machine's one test cluster up and down end in .cluster.test.js:
-// they run one after the other, and only when asked for (`npm run test:cluster`).
+// they run one after the other, by a run of their own (`npm test` makes it last, `npm run test:cluster` alone).
 const kindOf = (file) =>
   file.endsWith('.cluster.test.js')
     ? 'cluster'

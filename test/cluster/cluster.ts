@@ -6,7 +6,7 @@ import { down } from './down.js';
 import { startFakeNodes } from './kwok.js';
 import { withLock } from './lock.js';
 import { setLink } from './network.js';
-import { importImage, type NodeDaemon, startInNode, stopInNode } from './node.js';
+import { importImage, type NodeDaemon, runInNode, startInNode, stopInNode } from './node.js';
 import { type Environment, pathsFor } from './paths.js';
 import { nodePlans, plan } from './plan.js';
 import { type BuiltImage, ensureProjectImages, ensureS3Image } from './projectImages.js';
@@ -37,6 +37,8 @@ export interface OwnCluster {
   /** This machine as pods see it. */
   readonly hostIp: string;
   nodeIp(name: string): string;
+  /** A further name of an image that the nodes have; it moves there from an older image. */
+  tagImage(name: string, alias: string): Promise<void>;
   startFakeNodes(count: number): Promise<readonly string[]>;
   stopPart(part: ControlPlanePart, graceMs?: number): Promise<void>;
   startPart(part: ControlPlanePart): Promise<void>;
@@ -82,6 +84,9 @@ export async function openCluster({
   const own: OwnCluster = {
     hostIp: plan.hostIp,
     nodeIp: (name) => node(name).ip,
+    tagImage: async (name, alias) => {
+      for (const each of nodePlans) await runInNode(paths, each, ['ctr', '-n', 'k8s.io', 'images', 'tag', '--force', name, alias]); // biome-ignore format: one thought
+    },
     startFakeNodes: (count) => startFakeNodes(paths, tools, count),
     stopPart: (part, graceMs = 0) => stopPart(paths, part, graceMs),
     startPart: async (part) => {

@@ -1,28 +1,35 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { until } from './command.js';
 import { lockFile } from './paths.js';
 
-/** Runs `work` while no other `up` or `down` does; a lock whose holder is dead is taken over. */
-export async function withLock<T>(work: () => Promise<T>): Promise<T> {
-  await until(`the lock ${lockFile}, held by another \`npm run cluster\``, 900, acquire);
+/** Longer than anything that is done under a lock, on a slow machine: a build of Kubernetes from nothing. */
+const mostSeconds = 2400;
+
+/** Runs `work` while nobody else does under the same file; a lock whose holder is dead is taken over. */
+export async function withLock<T>(work: () => Promise<T>, file = lockFile): Promise<T> {
+  await mkdir(dirname(file), { recursive: true });
+  await until(`the lock ${file}, held by another \`npm run cluster\` or \`npm test\``, mostSeconds, () =>
+    acquire(file),
+  );
   try {
     return await work();
   } finally {
-    await rm(lockFile, { force: true });
+    await rm(file, { force: true });
   }
 }
 
-async function acquire(): Promise<boolean> {
+async function acquire(lock: string): Promise<boolean> {
   try {
-    const file = await open(lockFile, 'wx');
+    const file = await open(lock, 'wx');
     await file.writeFile(String(process.pid));
     await file.close();
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  const holder = Number(await readFile(lockFile, 'utf8').catch(() => ''));
-  if (holder > 0 && !isRunning(holder)) await rm(lockFile, { force: true });
+  const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
+  if (holder > 0 && !isRunning(holder)) await rm(lock, { force: true });
   return false;
 }
 

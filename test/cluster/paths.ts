@@ -37,7 +37,7 @@ export function pathsFor(environment: Environment): Paths {
   };
 }
 
-function cacheRoot({ ESPALIER_CACHE, XDG_CACHE_HOME }: Environment): string {
+export function cacheRoot({ ESPALIER_CACHE, XDG_CACHE_HOME }: Environment): string {
   if (ESPALIER_CACHE) return ESPALIER_CACHE;
   return join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'espalier');
 }

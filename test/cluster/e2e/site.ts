@@ -34,7 +34,7 @@ export async function openSite(namespace: string): Promise<Site> {
   const report = (line: string) => process.stderr.write(`${line}\n`);
   const cluster = await openCluster({ report });
   const images = await cluster.loadProjectImages();
-  await cluster.kubectl(['delete', 'namespace', namespace, '--ignore-not-found', '--wait', '--timeout=180s']);
+  await removeLeftovers(cluster, namespace);
   await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(namespaceObject(namespace)));
   const [s3] = await Promise.all([cluster.startS3(namespace), install(cluster, images)]);
   const { credentials, region, bucket, endpointHere: endpoint } = s3;
@@ -64,9 +64,20 @@ export async function openSite(namespace: string): Promise<Site> {
     uploadFolder,
     async [Symbol.asyncDispose]() {
       await s3[Symbol.asyncDispose]();
+      // Jobs first, as docs/operators.md says: a namespace that goes with a Job in back-off waits for ever for its pods.
+      await cluster.kubectl(['-n', namespace, 'delete', 'finetunejobs', '--all', '--wait', '--timeout=180s']);
       await cluster.kubectl(['delete', 'namespace', namespace, '--wait', '--timeout=180s']);
     },
   };
+}
+
+/** Of a run that was killed. */
+async function removeLeftovers({ kubectl }: Cluster, namespace: string): Promise<void> {
+  const wait = ['--ignore-not-found', '--wait', '--timeout=180s'];
+  const found = await kubectl(['get', 'namespace', namespace, '--ignore-not-found', '-o', 'name']);
+  if (found === '') return;
+  await kubectl(['-n', namespace, 'delete', 'finetunejobs,jobs', '--all', ...wait]).catch(() => undefined);
+  await kubectl(['delete', 'namespace', namespace, ...wait]);
 }
 
 /** As the page for operators says; the images are those of this tree. */
