@@ -12,23 +12,39 @@ export interface Settings {
   /** For workers and preflights that say nothing themselves. */
   readonly defaultResources: V1ResourceRequirements;
   readonly workerPort: number;
+  readonly identity: WorkerIdentity;
   /** `off` only for measurements: workers are made at once, without a recipe. */
   readonly preflight: 'on' | 'off';
 }
 
+/** Workers prove who they are with tokens of this audience; the API server itself accepts none of them. */
+export const workerAudience = 'espalier';
+
+/** How worker pods get their certificates. */
+export interface WorkerIdentity {
+  /** `host:port` of the controller's gRPC server. */
+  readonly address: string;
+  /** PEM of whose certificates workers accept from each other and from the controller. */
+  readonly authority: string;
+  /** PEM of who vouches for the server at `address`; undefined = one of the authorities that every system knows. */
+  readonly controllerAuthority: string | undefined;
+}
+
 export interface SettingsOptions {
   readonly preflight?: 'on' | 'off';
+  readonly identity: WorkerIdentity;
 }
 
 export const settingsOf = (
   { workers, networkPolicy }: Pick<ControllerConfig, 'workers' | 'networkPolicy'>,
-  { preflight = 'on' }: SettingsOptions = {},
+  { preflight = 'on', identity }: SettingsOptions,
 ): Settings => ({
   workers,
   networkPolicy,
   workerCode: '/app/dist',
   defaultResources: { requests: { cpu: '250m', memory: '512Mi' } },
   workerPort: 7600,
+  identity,
   preflight,
 });
 

@@ -4,30 +4,22 @@ import {
   type ClientReadableStream,
   type ClientWritableStream,
   Client as GrpcClient,
-  credentials as grpcCredentials,
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { fromWire } from './errors.js';
 import type { Protos } from './load.js';
-import { maxMessageBytes, uriNames } from './serve.js';
+import { maxMessageBytes } from './serve.js';
 import { methodKinds, type ServiceName } from './services.js';
-import type { CallOptions, Client, ClientTls, Connection, ConnectOptions } from './transport.js';
+import { channelCredentials } from './tls.js';
+import type { CallOptions, Client, Connection, ConnectOptions } from './transport.js';
 
 type Serialize = (message: object) => Buffer;
 type Deserialize = (bytes: Buffer) => object;
 
 /** gRPC's side of `Transport.connect`: the only code that meets grpc-js client callbacks. */
 export function connect(protos: Protos, address: string, options: ConnectOptions): Connection {
-  const credentials = options.tls
-    ? grpcCredentials.createSsl(
-        options.tls.authority,
-        options.tls.key,
-        options.tls.certificate,
-        identityOf(options.tls),
-      )
-    : grpcCredentials.createInsecure();
-  const client = new GrpcClient(address, credentials, {
+  const client = new GrpcClient(address, channelCredentials(options.tls), {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     // We reconnect ourselves and want to know at once; no hidden back-off, no proxy between workers.
@@ -45,15 +37,6 @@ export function connect(protos: Protos, address: string, options: ConnectOptions
     close: () => client.close(),
   };
 }
-
-/** With `trusts`, the URI names decide instead of the host name; the chain is verified either way. */
-const identityOf = ({ trusts }: ClientTls) =>
-  trusts && {
-    checkServerIdentity: (_host: string, certificate: { readonly subjectaltname?: string }) =>
-      uriNames(certificate.subjectaltname).some(trusts)
-        ? undefined
-        : new Error(`the certificate is of ${certificate.subjectaltname ?? 'nobody'}`),
-  };
 
 function clientOf<S extends ServiceName>(
   name: S,

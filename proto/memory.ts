@@ -90,7 +90,7 @@ function clientOf<S extends ServiceName>(
       ]);
       try {
         const context = { signal, metadata: new Map([['authorization', `Bearer ${token}`]]), peers: [] };
-        const replies = start(guarded(handler, server.options) as Start, context);
+        const replies = start(guarded(name, handler, server.options) as Start, context);
         for await (const message of untilAborted(replies, signal)) yield reply(message);
       } catch (error) {
         options.signal?.throwIfAborted();

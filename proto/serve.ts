@@ -4,7 +4,6 @@ import type { Writable } from 'node:stream';
 import {
   Metadata,
   Server,
-  ServerCredentials,
   type ServerDuplexStream,
   type ServerReadableStream,
   type ServerUnaryCall,
@@ -15,7 +14,8 @@ import {
 import { fail } from '../api/errors.js';
 import { toWire } from './errors.js';
 import type { Protos } from './load.js';
-import { methodKinds } from './services.js';
+import { methodKinds, type ServiceName } from './services.js';
+import { serverCredentials, uriNames } from './tls.js';
 import type { Context, Listening, ListenOptions, ServedService } from './transport.js';
 
 type Call =
@@ -51,7 +51,7 @@ export function createServer(protos: Protos, services: readonly ServedService[],
     const definition: Record<string, object> = {};
     for (const [method, handler] of Object.entries(handlers as Record<string, AnyHandler>)) {
       definition[method] = protos.method(name, method);
-      implementation[method] = (adapters[kinds[method]!] as Adapter)(guarded(handler, options), protos, options);
+      implementation[method] = (adapters[kinds[method]!] as Adapter)(guarded(name, handler, options), protos, options);
     }
     server.addService(definition as never, implementation as UntypedServiceImplementation);
   }
@@ -59,16 +59,10 @@ export function createServer(protos: Protos, services: readonly ServedService[],
 }
 
 export async function bind(server: Server, options: Pick<ListenOptions, 'address' | 'tls'>): Promise<Listening> {
-  const { tls } = options;
-  const credentials = tls
-    ? ServerCredentials.createSsl(
-        tls.authority ?? null,
-        [{ cert_chain: tls.certificate, private_key: tls.key }],
-        tls.authority !== undefined,
-      )
-    : ServerCredentials.createInsecure();
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(options.address, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync(options.address, serverCredentials(options.tls), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
   });
   const address = options.address.startsWith('unix:') ? options.address : options.address.replace(/:\d+$/, `:${port}`);
   return {
@@ -148,18 +142,22 @@ function contextOf(call: Call): Context {
   return { signal: abort.signal, metadata: new Map(entries), peers: uriNames(names) };
 }
 
-/** Lets only calls with the job's token, from peers of the job, through. */
-export function guarded(handler: AnyHandler, { token, address, tls }: ListenOptions): AnyHandler {
+/** Lets only calls with the job's token, from peers that may call this service, through. */
+export function guarded(name: ServiceName, handler: AnyHandler, { token, address, tls }: ListenOptions): AnyHandler {
   const expected = token === null ? undefined : Buffer.from(`Bearer ${token}`);
   return (request, context) => {
-    const given = Buffer.from(context.metadata.get('authorization') ?? '');
+    const { metadata, peers } = context;
+    const given = Buffer.from(metadata.get('authorization') ?? '');
     const known = !expected || (given.length === expected.length && timingSafeEqual(given, expected));
-    const trusted = !tls?.trusts || context.peers.some(tls.trusts);
+    const trusted = !tls?.trusts || peers.some((uri) => tls.trusts?.(uri, name));
     if (known && trusted) return handler(request, context);
-    const refuse = async () => fail('TokenRejected', { address });
+    const refuse = async () =>
+      trusted
+        ? fail('TokenRejected', { address })
+        : fail('CertificateRejected', { address, identity: peers.join(' '), service: name });
     const refused = refuse();
-    // The same refusal for both shapes of reply: a promise, and a stream that fails at once.
     refused.catch(() => {});
+    // The same refusal for both shapes of reply: a promise, and a stream that fails at once.
     return Object.assign(refused, {
       async *[Symbol.asyncIterator]() {
         yield await refused;
@@ -167,13 +165,6 @@ export function guarded(handler: AnyHandler, { token, address, tls }: ListenOpti
     });
   };
 }
-
-/** `URI:spiffe://..., IP Address:...` -> the URIs. A name with a comma comes quoted and is none of ours. */
-export const uriNames = (names: string | undefined): readonly string[] =>
-  (names ?? '')
-    .split(', ')
-    .filter((name) => name.startsWith('URI:'))
-    .map((name) => name.slice(4));
 
 function grpcError(protos: Protos, error: unknown, log: ListenOptions['log']) {
   const { code, details, bin } = toWire(protos, error, log);

@@ -51,19 +51,32 @@ export interface ServedService {
 
 export const service = <S extends ServiceName>(name: S, handlers: Handlers<S>): ServedService => ({ name, handlers });
 
-export interface Tls {
-  readonly certificate: Buffer;
-  readonly key: Buffer;
-  /** Whom to trust. A server with it asks clients for a certificate. */
-  readonly authority: Buffer;
-  /** Goes by the URI names of the other side's certificate instead of its host name: pods have none that lasts. */
-  readonly trusts?: (uri: string) => boolean;
+/** What one side of TLS holds at a moment, in PEM. */
+export interface Certificates {
+  /** What it shows of itself, the leaf first. Absent: a client that shows nothing. */
+  readonly own?: { readonly certificate: Buffer; readonly key: Buffer };
+  /** Whom it trusts. Absent: a client that trusts the system's roots. */
+  readonly authority?: Buffer;
 }
 
-/** A server without `authority` lets clients come without a certificate. */
-export type ServerTls = Omit<Tls, 'authority'> & Partial<Pick<Tls, 'authority'>>;
-/** A client may know whom to trust and have no certificate. */
-export type ClientTls = Pick<Tls, 'authority' | 'trusts'> & Partial<Pick<Tls, 'certificate' | 'key'>>;
+/** Certificates that may be replaced while servers and connections live: connections go on, handshakes take the newest. */
+export interface CertificateSource {
+  readonly current: () => Certificates;
+  /** Calls after each replacement, until the returned function is called. Absent: there never is one. */
+  readonly onRenewed?: (listener: () => void) => () => void;
+}
+
+export interface ServerTls {
+  readonly certificates: CertificateSource;
+  /** Clients must show a certificate, and one of its URI names must be trusted with the service. Absent: they need none. */
+  readonly trusts?: (uri: string, service: ServiceName) => boolean;
+}
+
+export interface ClientTls {
+  readonly certificates: CertificateSource;
+  /** Goes by the URI names of the server's certificate instead of its host name: pods have none that lasts. */
+  readonly trusts?: (uri: string) => boolean;
+}
 
 export interface ListenOptions {
   /** `host:port` (port 0 = any free one) or `unix:/path`. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.js';
 import type { Logger } from '../common/log.js';
-import { service, type Transport } from '../proto/transport.js';
+import { type ClientTls, type ServerTls, service, type Transport } from '../proto/transport.js';
 import { manifestKey, recipePrefix } from './artifacts/manifest.js';
 import { verifyPublished } from './artifacts/verify.js';
 import { type Checkpointer, createCheckpointer } from './checkpoints.js';
@@ -19,8 +19,16 @@ import type { StepOutcome } from './train/state.js';
 import { createTrainee, recipeFacts } from './train/trainee.js';
 import { createViewBox, type ViewBox } from './views.js';
 
+/** How a worker shows who it is, to whom it answers, and whom it takes for a member. */
+export interface WorkerTls {
+  readonly server: ServerTls;
+  readonly to: (member: string) => ClientTls;
+}
+
 export interface WorkerDeps {
   readonly transport: Transport;
+  /** Absent on one machine: there the job's token is enough. */
+  readonly tls?: WorkerTls;
   readonly clock: Clock;
   readonly log: Logger;
   readonly version: string;
@@ -70,7 +78,7 @@ export async function runWorker(config: WorkerConfig, deps: WorkerDeps): Promise
 /** Serves the other workers and trains with them; the last step's end is the publication. */
 async function train(job: OpenedJob, output: Store, life: Life): Promise<WorkerOutcome> {
   const { config, deps, events, views, phase } = life;
-  const { transport, clock, log, leave } = deps;
+  const { transport, tls, clock, log, leave } = deps;
   const { recipe, hash, tokens } = job.prepared;
   const outcomes: StepOutcome[] = [];
   const checkpointer = checkpointerOf(job, life);
@@ -101,14 +109,14 @@ async function train(job: OpenedJob, output: Store, life: Life): Promise<WorkerO
     recipe: recipeFacts(recipe, hash),
     trainee,
     numerics: job.numerics,
-    others: { views, transport, token: config.token },
+    others: { views, transport, token: config.token, ...(tls && { tls: tls.to }) },
     clock,
     log,
   });
   const stop = (reason: string) => leave.abort(new DOMException(reason, 'AbortError'));
   const listening = await transport.listen(
     [exchange.service, service('Worker', workerService({ events, views, stop }))],
-    { address: config.listen, token: config.token, log },
+    { address: config.listen, token: config.token, log, ...(tls && { tls: tls.server }) },
   );
   try {
     phase('training', `from step ${trainee.nextStep} of ${recipe.training.steps}`);

@@ -34,6 +34,15 @@ export const exchangeErrors = {
     message: ({ address }) => `${address} does not accept the token of this call`,
     remedy: () => 'use the token of the same job; a new run makes a new one',
   }),
+  CertificateRejected: entry<{ address: string; identity: string; service: string }>({
+    code: 'ESP-6015',
+    retry: false,
+    grpc: 'PERMISSION_DENIED',
+    exit: 3,
+    message: ({ address, identity, service }) =>
+      `${address} does not let ${identity === '' ? 'a certificate without a name' : identity} call ${service}`,
+    remedy: () => 'workers speak to workers of the same job and to the controller alone; see docs/security.md',
+  }),
   PeerUnreachable: entry<{ address: string; what: string }>({
     code: 'ESP-6005',
     retry: true,

@@ -1,9 +1,9 @@
-import { rootCertificates } from 'node:tls';
 import { EspalierError } from '../../api/errors.js';
 import type { Clock } from '../../common/clock.js';
 import type { JobMessage } from '../../controller/query/jobs.js';
 import { connect } from '../../proto/call.js';
 import { loadProtos } from '../../proto/load.js';
+import { fixedCertificates } from '../../proto/tls.js';
 import type { JobSource, SourceChange } from './jobSource.js';
 
 export interface GrpcSourceOptions {
@@ -21,8 +21,8 @@ export function grpcSource(
   { address, token, authority }: GrpcSourceOptions,
   { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
 ): JobSource {
-  const trusted = Buffer.from(authority ?? rootCertificates.join('\n'));
-  const connection = connect(loadProtos(), address, { token, tls: { authority: trusted } });
+  const certificates = fixedCertificates(authority === undefined ? {} : { authority: Buffer.from(authority) });
+  const connection = connect(loadProtos(), address, { token, tls: { certificates } });
   const query = connection.client('Query');
   const options = { signal, timeoutMs: answerWithinMs };
   return {

@@ -4,7 +4,7 @@ import type { Logger } from '../../common/log.js';
 import { type MembershipChange, nextView } from '../../elastic/membership.js';
 import { type Member, membersOf, type View } from '../../elastic/view.js';
 import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.js';
-import type { Tls, Transport } from '../../proto/transport.js';
+import type { ClientTls, Transport } from '../../proto/transport.js';
 import { MemberLink } from './memberLink.js';
 import type { ViewStore } from './viewStore.js';
 
@@ -13,7 +13,8 @@ export interface OracleOptions {
   readonly transport: Transport;
   /** The job's. */
   readonly token: string;
-  readonly tls?: Tls;
+  /** By which a member is reached. Absent: in plain text. */
+  readonly tls?: (member: string) => ClientTls;
   readonly clock: Clock;
   readonly log: Logger;
   /** Everything the workers tell, in their order, each event once. */
@@ -72,7 +73,7 @@ class ViewOracle implements Oracle {
     this.#addresses.set(id, address);
     const link = new MemberLink({
       member: { id, address },
-      connect: () => transport.connect(address, { token, ...(tls && { tls }) }),
+      connect: () => transport.connect(address, { token, ...(tls && { tls: tls(id) }) }),
       view: () => (this.#formed ? this.#view : undefined),
       clock,
       log,

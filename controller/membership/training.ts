@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.js';
-import type { Tls, Transport } from '../../proto/transport.js';
+import type { ClientTls, Transport } from '../../proto/transport.js';
 import type { Live } from '../cluster/cluster.js';
 import { Numbers } from './numbers.js';
 import { type Oracle, openOracle } from './oracle.js';
@@ -18,7 +18,7 @@ export interface TrainingOptions {
   readonly store: ViewStore;
   readonly transport: Transport;
   readonly token: string;
-  readonly tls?: Tls | undefined;
+  readonly tls?: ((pod: string) => ClientTls) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onEvent: (pod: string, event: WorkerEvent) => void;

@@ -2,7 +2,8 @@ import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import type { Change } from '../cluster/cluster.js';
 import type { V1Job } from '../cluster/kube/objects.js';
 import { disruptionBudget, tokenSecret, workerNetworkPolicy } from '../resources/access.js';
-import { jobConfigMap, recipeConfigMap } from '../resources/configMaps.js';
+import { authorityConfigMap, jobConfigMap, recipeConfigMap } from '../resources/configMaps.js';
+import { childNames, isOwnedBy } from '../resources/names.js';
 import { preflightPod, triesOf } from '../resources/preflightPod.js';
 import { queueOf } from '../resources/scheduling.js';
 import { attemptOf, workerJob } from '../resources/workerJob.js';
@@ -69,6 +70,7 @@ function started(world: World, job: FineTuneJob, attempt: number, token: string)
   return [
     ...(world.isResolved ? [] : [create(jobConfigMap(owner, job))]),
     create(tokenSecret(owner, token)),
+    ...authorityChanges(world),
     ...policyChanges(world),
     create(workerJob({ owner, job, attempt, replicas, settings })),
   ];
@@ -77,7 +79,7 @@ function started(world: World, job: FineTuneJob, attempt: number, token: string)
 /** What should be there while workers train, and is not, or not so. */
 function kept(world: World, job: FineTuneJob, token: string): Change[] {
   const current = currentAttempt(world);
-  const changes: Change[] = [...policyChanges(world), ...budgetChanges(world)];
+  const changes: Change[] = [...authorityChanges(world), ...policyChanges(world), ...budgetChanges(world)];
   if (!world.isResolved) changes.push(create(jobConfigMap(world.owner, job)));
   // The Secret is never read, so its absence shows in pods that cannot mount it.
   if (lacksSecret(world)) changes.push(create(tokenSecret(world.owner, token)));
@@ -88,6 +90,17 @@ function kept(world: World, job: FineTuneJob, token: string): Change[] {
 
 const policyChanges = ({ owner, settings, observed }: World): Change[] =>
   settings.networkPolicy.enabled && !observed.networkPolicy ? [create(workerNetworkPolicy(owner, settings))] : [];
+
+/** Made once, and again after a rotation of the authority. */
+function authorityChanges({ owner, settings, observed }: World): Change[] {
+  const object = authorityConfigMap(owner, settings.identity);
+  const there = observed.configMaps.find(
+    (map) => map.metadata?.name === childNames.authority(owner.name) && isOwnedBy(map, owner.uid),
+  );
+  if (!there) return [create(object)];
+  const isSame = Object.entries(object.data ?? {}).every(([name, text]) => there.data?.[name] === text);
+  return isSame ? [] : [{ kind: 'apply', object }];
+}
 
 /** Follows the view: at most one of its members may be evicted at a time. */
 function budgetChanges({ owner, observed, live }: World): Change[] {

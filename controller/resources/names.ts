@@ -24,6 +24,7 @@ export const childNames = {
   job: (name: string) => `${name}-job`,
   recipe: (name: string) => `${name}-recipe`,
   view: (name: string) => `${name}-view`,
+  authority: (name: string) => `${name}-authority`,
   token: (name: string) => `${name}-token`,
   preflight: (name: string, tries: number) => `${name}-preflight-${tries}`,
   workers: (name: string, attempt: number) => `${name}-${attempt}`,

@@ -15,6 +15,7 @@ export const paths = {
   job: '/etc/espalier/job',
   recipe: '/etc/espalier/recipe',
   token: '/etc/espalier/token',
+  identity: '/etc/espalier/identity',
   secrets: '/etc/espalier/secrets',
   authorities: '/etc/espalier/authorities',
   cache: '/var/cache/espalier',

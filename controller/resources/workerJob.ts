@@ -1,6 +1,7 @@
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import type { V1Job, V1ResourceRequirements, V1Volume } from '../cluster/kube/objects.js';
-import type { Settings } from '../settings.js';
+import { cpusOf, type WorkerSize } from '../membership/workerTime.js';
+import { type Settings, workerAudience } from '../settings.js';
 import { childNames, labels, metadataOf, type Owner } from './names.js';
 import { credentials, meshOff, paths, podSpec } from './podParts.js';
 import { passedToPods, queueOf, schedulerOf } from './scheduling.js';
@@ -57,10 +58,14 @@ export function workerJob({ owner, job, attempt, replicas, settings }: WorkerJob
               resources: resourcesOf(job, settings),
               ports: [{ name: 'exchange', containerPort: settings.workerPort }],
               readinessProbe: { tcpSocket: { port: 'exchange' }, periodSeconds: 2, failureThreshold: 3 },
-              env: credentials(job, job.spec.output.connection),
+              env: [
+                ...credentials(job, job.spec.output.connection),
+                { name: 'ESPALIER_CONTROLLER', value: settings.identity.address },
+              ],
               volumeMounts: [
                 { name: 'espalier-recipe', mountPath: paths.recipe, readOnly: true },
                 { name: 'espalier-token', mountPath: paths.token, readOnly: true },
+                { name: 'espalier-identity', mountPath: paths.identity, readOnly: true },
               ],
             },
           ),
@@ -75,7 +80,20 @@ export function workerJob({ owner, job, attempt, replicas, settings }: WorkerJob
 const ownVolumes = ({ name }: Owner): V1Volume[] => [
   { name: 'espalier-recipe', configMap: { name: childNames.recipe(name) } },
   { name: 'espalier-token', secret: { secretName: childNames.token(name), defaultMode: 0o440 } },
+  identityVolume(name),
 ];
+
+/** By which a pod proves to the controller who it is, and knows it: both are replaced while the pod lives. */
+const identityVolume = (name: string): V1Volume => ({
+  name: 'espalier-identity',
+  projected: {
+    defaultMode: 0o440,
+    sources: [
+      { serviceAccountToken: { audience: workerAudience, expirationSeconds: 3600, path: 'token' } },
+      { configMap: { name: childNames.authority(name) } },
+    ],
+  },
+});
 
 function resourcesOf({ spec: { workers } }: FineTuneJob, { defaultResources }: Settings): V1ResourceRequirements {
   const { resources, gpu } = workers;
@@ -91,3 +109,9 @@ export const attemptOf = ({ metadata }: { metadata?: V1Job['metadata'] }): numbe
 
 export const isWorker = ({ metadata }: { metadata?: V1Job['metadata'] }): boolean =>
   metadata?.labels?.[labels.role] === 'worker';
+
+/** What each worker holds: its limit, or where there is none what it asks for. */
+export function sizeOf(job: FineTuneJob, settings: Settings): WorkerSize {
+  const { limits, requests } = resourcesOf(job, settings);
+  return { cpus: cpusOf(limits?.cpu ?? requests?.cpu ?? '1'), gpus: job.spec.workers.gpu?.count ?? 0 };
+}

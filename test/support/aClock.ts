@@ -30,12 +30,17 @@ export function aClock(startMs = Date.parse('2026-01-01T00:00:00Z')): ManualCloc
     sleep: (delayMs, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
-        const sleeper = { at: now + delayMs, wake: resolve };
-        sleeping.add(sleeper);
-        signal?.addEventListener('abort', () => {
+        const onAbort = () => {
           sleeping.delete(sleeper);
-          reject(signal.reason);
-        });
+          reject(signal?.reason);
+        };
+        const wake = () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        const sleeper = { at: now + delayMs, wake };
+        sleeping.add(sleeper);
+        signal?.addEventListener('abort', onAbort, { once: true });
       }),
   };
 }

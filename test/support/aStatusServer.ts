@@ -1,14 +1,16 @@
 import { X509Certificate } from 'node:crypto';
-import { systemClock } from '../../common/clock.js';
+import { controllerUri } from '../../api/podIdentity.js';
 import { silentLogger } from '../../common/log.js';
 import type { Access } from '../../controller/query/access.js';
-import { type CertificateAuthority, memoryAuthorityStore, openAuthority } from '../../controller/query/authority.js';
-import { controllerUri, type PodAttestor } from '../../controller/query/identityService.js';
+import type { CertificateAuthority } from '../../controller/query/authority.js';
+import type { PodAttestor } from '../../controller/query/identityService.js';
 import type { Jobs } from '../../controller/query/jobs.js';
 import { type StatusServer, statusServer } from '../../controller/query/server.js';
 import { connect } from '../../proto/call.js';
 import { loadProtos } from '../../proto/load.js';
+import { fixedCertificates } from '../../proto/tls.js';
 import type { Connection } from '../../proto/transport.js';
+import { anAuthority } from './certificates.js';
 
 export interface RunningStatus extends AsyncDisposable {
   readonly server: StatusServer;
@@ -21,10 +23,14 @@ export interface RunningStatus extends AsyncDisposable {
 export async function aStatusServer(
   jobs: Jobs,
   access: Access,
-  { attestor, listen = 'localhost:0' }: { attestor?: PodAttestor; listen?: string } = {},
+  {
+    attestor,
+    listen = 'localhost:0',
+    authority: given,
+  }: { attestor?: PodAttestor; listen?: string; authority?: CertificateAuthority } = {},
 ): Promise<RunningStatus> {
   const protos = loadProtos();
-  const authority = await openAuthority(memoryAuthorityStore(), systemClock, new AbortController().signal);
+  const authority = given ?? (await anAuthority());
   const own = await authority.issueServer({ uri: controllerUri, dns: ['localhost'] });
   const server = await statusServer({
     protos,
@@ -32,7 +38,11 @@ export async function aStatusServer(
     access,
     address: listen,
     log: silentLogger,
-    tls: { certificate: Buffer.from(own.certificate), key: Buffer.from(own.key) },
+    tls: {
+      certificates: fixedCertificates({
+        own: { certificate: Buffer.from(own.certificate), key: Buffer.from(own.key) },
+      }),
+    },
     ...(attestor && { identity: { attestor, authority } }),
   });
   const connections: Connection[] = [];
@@ -40,7 +50,7 @@ export async function aStatusServer(
     server,
     authority,
     as: (token) => {
-      const tls = { authority: Buffer.from(authority.certificate) };
+      const tls = { certificates: fixedCertificates({ authority: Buffer.from(authority.trusted) }) };
       const connection = connect(protos, server.address, { token, tls });
       connections.push(connection);
       return connection;

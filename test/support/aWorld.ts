@@ -35,7 +35,9 @@ const config: Pick<ControllerConfig, 'workers' | 'networkPolicy'> = {
   },
 };
 
-export const someSettings: Settings = settingsOf(config);
+export const someSettings: Settings = settingsOf(config, {
+  identity: { address: 'espalier:8443', authority: 'AUTHORITY', controllerAuthority: 'AUTHORITY' },
+});
 
 /** Its parts that a job in a cluster needs, in small. */
 export const aClusterSpec: FineTuneJobInput['spec'] = {

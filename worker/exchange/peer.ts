@@ -25,6 +25,8 @@ export interface PeerOptions {
   readonly onReceived: (sizeBytes: number) => void;
 }
 
+/** What no further try can mend. */
+const mismatches = ['HandshakeMismatch', 'TokenRejected', 'CertificateRejected'] as const;
 const pieceTimeoutMs = 30_000;
 const stateTimeoutMs = 300_000;
 
@@ -127,8 +129,7 @@ export class Peer {
       }
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#report('the link closed', error);
-      if (EspalierError.is(error, 'HandshakeMismatch') || EspalierError.is(error, 'TokenRejected'))
-        this.#options.onMismatch(error);
+      if (mismatches.some((name) => EspalierError.is(error, name))) this.#options.onMismatch(error as EspalierError);
     }
     return up;
   }

@@ -4,7 +4,7 @@ import type { Logger } from '../../common/log.js';
 import type { Outcome, PieceKey } from '../../elastic/event.js';
 import type { Status } from '../../elastic/status.js';
 import type { View } from '../../elastic/view.js';
-import type { Tls, Transport } from '../../proto/transport.js';
+import type { ClientTls, Transport } from '../../proto/transport.js';
 import type { Piece } from './cache.js';
 import type { ReceivedPiece } from './chunks.js';
 import { Peer } from './peer.js';
@@ -15,7 +15,7 @@ export interface PeersOptions {
   readonly self: string;
   readonly transport: Transport;
   readonly token: string;
-  readonly tls?: Tls;
+  readonly tls?: ((member: string) => ClientTls) | undefined;
   readonly recipe: { readonly hash: string; readonly numericsVersion: number };
   readonly numerics: Numerics;
   readonly clock: Clock;
@@ -76,7 +76,7 @@ export class Peers {
     return new Peer({
       id,
       self,
-      connection: transport.connect(address, { token, ...(tls && { tls }) }),
+      connection: transport.connect(address, { token, ...(tls && { tls: tls(id) }) }),
       hello: () => ({
         protocolVersion,
         recipeHash: recipe.hash,

@@ -34,6 +34,7 @@ try {
     env: process.env,
     transport: grpcTransport(),
     clock: systemClock,
+    random: Math.random,
     log,
     version,
     leave,

@@ -10,6 +10,12 @@ export const paths = {
   job: '/etc/espalier/job/job.json',
   recipe: '/etc/espalier/recipe/recipe.json',
   token: '/etc/espalier/token/token',
+  /** Proves to the controller which pod this is; replaced before it expires. */
+  podToken: '/etc/espalier/identity/token',
+  /** PEM of whose certificates are trusted; follows a rotation. */
+  authority: '/etc/espalier/identity/ca.crt',
+  /** The same for the controller's server; empty = the system's roots. */
+  controllerAuthority: '/etc/espalier/identity/controller-ca.crt',
   secrets: '/etc/espalier/secrets',
   cache: '/var/cache/espalier',
   work: '/var/lib/espalier',

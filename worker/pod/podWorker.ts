@@ -11,6 +11,7 @@ import { createPlaces, type SecretOf } from '../preflight/places.js';
 import { type PreparedJob, readPrepared } from '../recipe/prepared.js';
 import { runWorker, type WorkerDeps } from '../run.js';
 import type { Store } from '../store/store.js';
+import { openIdentity } from './identity.js';
 import { type Paths, readRecipeReference } from './mounts.js';
 import { checkpointsPrefix, downloadPrepared } from './preparedStore.js';
 import type { Verdict } from './verdict.js';
@@ -19,6 +20,7 @@ export interface PodWorkerDeps extends WorkerDeps {
   readonly paths: Paths;
   readonly secretOf: SecretOf;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly random: () => number;
 }
 
 /** A worker's life in a pod: what others prepared is fetched, then it is a worker as on any machine. */
@@ -33,6 +35,8 @@ export async function podWorker(job: FineTuneJob, deps: PodWorkerDeps): Promise<
   const before = await published(store, recipeHash, leave.signal);
   if (before) return before;
 
+  // Before anything is downloaded: whoever is refused here is of no use.
+  await using identity = await openIdentity({ ...deps, controller: needed(env, 'ESPALIER_CONTROLLER') }, leave.signal);
   const preparedFolder = join(paths.work, 'prepared');
   await downloadPrepared(store, recipeHash, preparedFolder, leave.signal);
   const prepared = await readPrepared(preparedFolder, recipeHash);
@@ -57,7 +61,7 @@ export async function podWorker(job: FineTuneJob, deps: PodWorkerDeps): Promise<
     output: { store: reference, merged: spec.output.merged },
     logLevel: 'info',
   };
-  if ((await runWorker(config, deps)) === 'left') return { outcome: 'left' };
+  if ((await runWorker(config, { ...deps, tls: identity.tls })) === 'left') return { outcome: 'left' };
   // Exit 0 means nothing but this: the manifest was read back, and all that it lists.
   return (
     (await published(store, recipeHash, new AbortController().signal)) ??

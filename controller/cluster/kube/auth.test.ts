@@ -4,7 +4,8 @@ import { EspalierError } from '../../../api/errors.js';
 import { systemClock } from '../../../common/clock.js';
 import { ClusterApi } from '../../../test/support/aClusterApi.js';
 import { rememberedAccess } from '../../query/access.js';
-import { kubeAccess, kubePodAttestor, workerAudience } from './auth.js';
+import { workerAudience } from '../../settings.js';
+import { kubeAccess, kubePodAttestor } from './auth.js';
 import { createKubeClient } from './client.js';
 import { createHttp } from './http.js';
 import { readKubeconfig } from './kubeconfig.js';
@@ -112,7 +113,7 @@ test('a pod is vouched for only along the chain pod, Job of workers, FineTuneJob
     'no Job of workers owns it',
     'its Job does not belong to the FineTuneJob j',
     'the FineTuneJob j is gone',
-    '{"namespace":"team","job":"j","pod":"w-0"}',
+    '{"namespace":"team","job":"j","jobUid":"u-ftj","podUid":"u-pod","name":"w-0"}',
     'the pod is being deleted',
     'the token of system:serviceaccount:team:default is bound to no pod',
     'the API server does not accept the token for espalier',

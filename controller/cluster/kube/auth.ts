@@ -4,6 +4,7 @@ import { group } from '../../../api/fineTuneJob.js';
 import type { Access, Caller } from '../../query/access.js';
 import type { PodAttestor } from '../../query/identityService.js';
 import { labels } from '../../resources/names.js';
+import { workerAudience } from '../../settings.js';
 import type { KubeClient } from './client.js';
 import { type Resource, resources } from './resources.js';
 
@@ -17,9 +18,6 @@ const accessReviews: Resource<V1SubjectAccessReview> = {
   kind: 'SubjectAccessReview',
   plural: 'subjectaccessreviews',
 };
-
-/** Workers prove who they are with tokens of this audience; the API server itself accepts none of them. */
-export const workerAudience = 'espalier';
 
 /** The API server says who a token belongs to and what its owner may read. */
 export const kubeAccess = (client: KubeClient): Access => ({
@@ -84,7 +82,7 @@ export const kubePodAttestor = (client: KubeClient): PodAttestor => ({
       return refuse(`its Job does not belong to the FineTuneJob ${job}`);
     const resource = await client.get(resources.fineTuneJobs, { namespace, name: job }, signal);
     if (resource?.metadata?.uid !== jobUid) return refuse(`the FineTuneJob ${job} is gone`);
-    return { namespace, job, pod: name };
+    return { namespace, job, jobUid, podUid: uid, name };
   },
 });
 

@@ -4,17 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EspalierError } from '../../../api/errors.js';
+import { podUri } from '../../../api/podIdentity.js';
 import { systemClock } from '../../../common/clock.js';
 import { sha256 } from '../../../common/hash.js';
 import { silentLogger } from '../../../common/log.js';
 import { memoryViewStore } from '../../../controller/membership/memoryViewStore.js';
 import { Training } from '../../../controller/membership/training.js';
+import type { PodAttestor } from '../../../controller/query/identityService.js';
+import { JobIndex } from '../../../controller/query/jobIndex.js';
+import { ownCertificates } from '../../../controller/query/ownCertificates.js';
 import { recipeReference } from '../../../controller/resources/configMaps.js';
 import { grpcTransport } from '../../../proto/grpc.js';
 import { mountedSecrets, type Paths } from '../../../worker/pod/mounts.js';
 import { podWorker } from '../../../worker/pod/podWorker.js';
 import { preflight } from '../../../worker/preflight/preflight.js';
 import { aJob } from '../../support/aJob.js';
+import { accessOf } from '../../support/aJobResource.js';
+import { aStatusServer } from '../../support/aStatusServer.js';
 import { writeTinyBase } from '../../support/tinyBase.js';
 
 const port = 17_600 + (process.pid % 1000);
@@ -25,8 +31,17 @@ const text = (rows: number) =>
     (_, i) => `${JSON.stringify({ text: `the ${i}th row has a few words of its own` })}\n`,
   ).join('');
 
-async function aPod(root: string, name: string): Promise<Paths> {
+/** The token says which pod it is; the API server is asked in controller/cluster/kube/attestor.integration.test.ts. */
+const job1 = { namespace: 'team', job: 'a', jobUid: 'uid-of-a' };
+const attestor: PodAttestor = {
+  attest: async (podToken) => ({ ...job1, podUid: podToken, name: podToken }),
+};
+
+async function aPod(root: string, name: string, trusted = ''): Promise<Paths> {
   const folder = join(root, name);
+  await mkdir(join(folder, 'identity'), { recursive: true });
+  await writeFile(join(folder, 'identity', 'token'), `${name}\n`);
+  for (const file of ['ca.crt', 'controller-ca.crt']) await writeFile(join(folder, 'identity', file), trusted);
   await mkdir(join(folder, 'secrets', 'store'), { recursive: true });
   await mkdir(join(folder, 'work'), { recursive: true });
   await writeFile(join(folder, 'token'), `${token}\n`);
@@ -35,6 +50,9 @@ async function aPod(root: string, name: string): Promise<Paths> {
     job: join(folder, 'job.json'),
     recipe: join(folder, 'recipe.json'),
     token: join(folder, 'token'),
+    podToken: join(folder, 'identity', 'token'),
+    authority: join(folder, 'identity', 'ca.crt'),
+    controllerAuthority: join(folder, 'identity', 'controller-ca.crt'),
     secrets: join(folder, 'secrets'),
     cache: join(root, 'cache'),
     work: join(folder, 'work'),
@@ -64,17 +82,22 @@ test('a preflight pod and two worker pods, told only what is mounted, publish th
   assert.equal(recipe.steps, 3);
 
   const transport = grpcTransport();
+  await using status = await aStatusServer(new JobIndex('e1'), accessOf({}), { attestor });
+  const { authority } = status;
+  const stop = new AbortController();
+  const certificates = await ownCertificates(authority, [], { clock, log }, stop.signal);
   const oracle = new Training({
     store: memoryViewStore(),
     transport,
     token,
+    tls: (podUid) => ({ certificates, trusts: (uri) => uri === podUri({ ...job1, podUid }) }),
     clock,
     log,
     onEvent: () => {},
     onChange: () => {},
   });
   const worker = async (index: number) => {
-    const paths = await aPod(root, `worker-${index}`);
+    const paths = await aPod(root, `pod-${index}`, authority.trusted);
     await writeFile(paths.recipe, JSON.stringify(recipe));
     return podWorker(job, {
       paths,
@@ -84,8 +107,10 @@ test('a preflight pod and two worker pods, told only what is mounted, publish th
         POD_IP: '127.0.0.1',
         ESPALIER_PORT: String(port + index),
         ESPALIER_CPU_MILLIS: '1500',
+        ESPALIER_CONTROLLER: status.server.address,
       },
       transport,
+      random: Math.random,
       clock,
       log,
       version: '0.0.0',
@@ -107,6 +132,7 @@ test('a preflight pod and two worker pods, told only what is mounted, publish th
   assert.equal(oracle.live().published?.adapterSha256, late.adapterSha256);
   assert.equal(oracle.numbers.part()?.summary.progress, '3/3');
   await oracle.close();
+  stop.abort();
   await rm(root, { recursive: true, force: true });
 });
 
