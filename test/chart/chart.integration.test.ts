@@ -221,3 +221,12 @@ test('pods run as the restricted profile wants, and the CRD is kept', async () =
   const { annotations } = crd.metadata as { annotations?: object };
   assert.deepEqual(annotations, { 'helm.sh/resource-policy': 'keep' });
 });
+
+test('trap 13: the controller has a disruption budget only where others stand by for it', async () => {
+  const budgets = async (values: object) =>
+    objectsOf(await template(values)).filter(({ kind }) => kind === 'PodDisruptionBudget');
+  assert.deepEqual(await budgets({}), []);
+  const [budget] = await budgets(valueSets['high availability']!);
+  const { minAvailable, unhealthyPodEvictionPolicy } = budget!.spec as Record<string, unknown>;
+  assert.deepEqual([minAvailable, unhealthyPodEvictionPolicy], [1, 'AlwaysAllow']);
+});

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { packageRoot } from '../../common/root.js';
-import type { FineTuneJobObject } from '../../controller/cluster/kube/objects.js';
-import { resources } from '../../controller/cluster/kube/resources.js';
-import { ControlPlane } from '../../test/support/aControlPlane.js';
-import { type Kubectl, kubectlFor } from '../../test/support/aKubectl.js';
-import { aClusterSpec } from '../../test/support/aWorld.js';
-import { apiVersion, kind } from '../fineTuneJob.js';
+import { apiVersion, kind } from '../../../api/fineTuneJob.js';
+import { packageRoot } from '../../../common/root.js';
+import type { FineTuneJobObject } from '../../../controller/cluster/kube/objects.js';
+import { resources } from '../../../controller/cluster/kube/resources.js';
+import { ControlPlane } from '../../support/aControlPlane.js';
+import { type Kubectl, kubectlFor } from '../../support/aKubectl.js';
+import { aClusterSpec } from '../../support/aWorld.js';
 
 // What a user of kubectl meets, on a real API server.
 
@@ -136,7 +136,7 @@ test('trap 17: kubectl apply refuses a field that does not exist; kubectl patch 
 
 /** Recorded words of kubectl; UPDATE=1 writes them anew. */
 async function recorded(name: string, words: string): Promise<void> {
-  const file = join(packageRoot(), 'api/generate/testdata', name);
+  const file = join(packageRoot(), 'test/integration/kubectl', name);
   if (process.env.UPDATE) await writeFile(file, words);
   else assert.equal(words, await readFile(file, 'utf8'));
 }
