@@ -41,6 +41,7 @@ export class Training {
   readonly #numbers = new Numbers();
   readonly #registered = new Set<string>();
   readonly #releasing = new Map<string, number>();
+  readonly #heardAtMs = new Map<string, number>();
   readonly #stop = new AbortController();
   #oracle: Oracle | undefined;
   #formed = false;
@@ -67,6 +68,7 @@ export class Training {
       committedAtMs: this.#numbers.committedAtMs,
       published: this.#published,
       releasing: this.#releasing,
+      heardAtMs: this.#heardAtMs,
     };
   }
 
@@ -108,6 +110,7 @@ export class Training {
     for (const uid of [...this.#registered].filter((known) => !present.has(known))) {
       this.#registered.delete(uid);
       this.#releasing.delete(uid);
+      this.#heardAtMs.delete(uid);
       await this.#oracle.forget(uid);
     }
     if (!this.#formed) await this.#form(pods, wanted);
@@ -173,6 +176,7 @@ export class Training {
 
   #heard(pod: string, event: WorkerEvent): void {
     const { onEvent, onChange } = this.#options;
+    this.#heardAtMs.set(pod, Math.max(event.timeMs, this.#heardAtMs.get(pod) ?? 0));
     this.#numbers.observe(event);
     onEvent(pod, event);
     if (event.artifact) {
