@@ -26,7 +26,7 @@ export function readyVerdict(prepared: Prepared, preparedUrl: string): Ready {
 }
 
 /** Longer words would be cut in the middle and mean nothing: details go first, they lie with the recipe too. */
-function fitted(ready: Ready): Ready {
+export function fitted(ready: Ready): Ready {
   if (Buffer.byteLength(JSON.stringify(ready)) <= mostBytes) return ready;
   const { data, resolved } = ready.recipe;
   const shorter =
