@@ -104,7 +104,13 @@ const traps: readonly { readonly rule: string; readonly held: readonly Held[] }[
       [chart, 'trap 13'],
     ],
   },
-  { rule: '14: time to leave, no shell, no mesh, no token of the API server', held: [[builder, 'trap 14']] },
+  {
+    rule: '14: time to leave, a handler before anything that takes long, no shell, no mesh, no token of the API server',
+    held: [
+      [builder, 'trap 14'],
+      ['test/contracts/traps.test.ts', 'trap 14: a worker listens'],
+    ],
+  },
   {
     rule: '15: restricted pod security; the cache is a claim or an emptyDir, filled once under a lock',
     held: [
@@ -140,4 +146,16 @@ test('every trap has its row, in order', () => {
     traps.map(({ rule }) => Number.parseInt(rule, 10)),
     Array.from({ length: 17 }, (_, i) => i + 1),
   );
+});
+
+test('trap 14: a worker listens for SIGTERM before it loads runtime, protocol and model', () => {
+  const code = readFileSync(join(packageRoot(), 'worker/pod/main.ts'), 'utf8');
+  const loaded = [...code.matchAll(/^import .* from '(\.[^']+)'/gm)].map(([, path]) => path);
+  const light = /^\.\.\/\.\.\/(common\/|api\/errors)|^\.\/(mounts|verdict)\.js$/;
+  assert.deepEqual(
+    loaded.filter((path) => !light.test(path!)),
+    [],
+  );
+  const first = code.indexOf('await import(');
+  assert.ok(first > code.indexOf("process.on('SIGTERM'"), 'the handler comes first');
 });

@@ -5,9 +5,7 @@ import { EspalierError } from '../../api/errors.js';
 import { systemClock } from '../../common/clock.js';
 import { createLogger } from '../../common/log.js';
 import { packageRoot } from '../../common/root.js';
-import { grpcTransport } from '../../proto/grpc.js';
 import { mountedSecrets, paths, readJob } from './mounts.js';
-import { podWorker } from './podWorker.js';
 import { failureVerdict, leaveVerdict } from './verdict.js';
 
 // The one place of a worker pod that sees the environment, signals and the exit code.
@@ -25,6 +23,9 @@ process.on('SIGTERM', () => {
   leaveVerdict(paths.lastWords, { outcome: 'left' });
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), leaveWithinMs).unref();
 });
+// What takes long to load comes after the handler: process 1 of a container never hears a signal that it has no handler for.
+const { grpcTransport } = await import('../../proto/grpc.js');
+const { podWorker } = await import('./podWorker.js');
 const log = createLogger((line) => process.stderr.write(line), { fields: { member: process.env.POD_NAME } });
 try {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
