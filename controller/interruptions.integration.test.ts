@@ -32,7 +32,15 @@ test('five deaths with no step between them are the end; the message says how th
   await scene.ends(pods[4]!, 137, undefined, 'OOMKilled');
   const failed = await scene.state('crash', 'Failed', 'WorkersCrashing');
   assert.match(failed.status?.conditions?.[0]?.message ?? '', /5 workers died .* exit code 137 \(OOMKilled\)/);
-  await scene.until('no pod comes after', async () => (await scene.workerJob('crash-0')).spec?.suspend);
+  // Ended, not suspended: a suspended Job would keep its failed pods, and their namespace, from being deleted.
+  await scene.until('no pod comes after', async () =>
+    (await scene.workerJob('crash-0')).status?.conditions?.some(
+      ({ type, status }) => type === 'Failed' && status === 'True',
+    ),
+  );
+  await scene.until('the pods are free to go', async () =>
+    (await scene.all(resources.pods)).every(({ metadata }) => !metadata?.finalizers?.length),
+  );
 });
 
 test('a worker that ends with bad input ends the job at once; one that left on purpose does not count', async () => {

@@ -40,6 +40,8 @@ export type Change =
   /** Both numbers at once, onto the version that was read: a queue may have changed them meanwhile. */
   | { readonly kind: 'scale'; readonly name: string; readonly replicas: number; readonly resourceVersion: string }
   | { readonly kind: 'suspend'; readonly name: string; readonly suspend: boolean; readonly resourceVersion: string }
+  /** For good: no pod of this Job is made any more. */
+  | { readonly kind: 'end'; readonly name: string; readonly resourceVersion: string }
   | { readonly kind: 'apply'; readonly object: ChildObject }
   | { readonly kind: 'remove'; readonly of: 'Job' | 'FineTuneJob'; readonly name: string; readonly uid: string }
   /** These pods shall hand over and leave, before their number is taken away. */

@@ -34,15 +34,16 @@ export function changesFor(world: World, decision: Decision, token: string): rea
     case 'complete':
       return [];
     case 'rest':
-      return world.status.state === 'Failed' ? stopAll(world, job) : [];
+      return world.status.state === 'Failed' ? endAll(world, job) : [];
     case 'fail':
+      return endAll(world, job);
     case 'suspend':
-      return stopAll(world, job);
+      return suspendAll(world, job);
     case 'prepare':
       return job ? prepared(world, job, decision) : [];
     case 'retry':
       if (!job || decision.afterMs > 0) return [];
-      return [...started(world, job, decision.attempt, token), ...stopOlder(world, job, decision.attempt)];
+      return [...started(world, job, decision.attempt, token), ...endOlder(world, job, decision.attempt)];
     case 'scale':
       return job ? [...kept(world, job, token), ...scaled(world, decision.to)] : [];
     case 'train':
@@ -84,7 +85,7 @@ function kept(world: World, job: FineTuneJob, token: string): Change[] {
   // The Secret is never read, so its absence shows in pods that cannot mount it.
   if (lacksSecret(world)) changes.push(create(tokenSecret(world.owner, token)));
   if (current?.spec?.suspend && !queueOf(job)) changes.push(suspension(current, false));
-  if (current) changes.push(...stopOlder(world, job, attemptOf(current)));
+  if (current) changes.push(...endOlder(world, job, attemptOf(current)));
   return changes;
 }
 
@@ -142,20 +143,34 @@ function scaled(world: World, to: number): Change[] {
   ];
 }
 
-/** Without a queue a Job is suspended, and keeps the logs of its failures; a queue would resume it, so there it goes. */
-function stopAll(world: World, job: FineTuneJob | undefined): Change[] {
-  return world.attempts.flatMap((attempt) => stop(attempt, job));
-}
+/** A queue would resume a suspended Job, so there it goes. */
+const suspendAll = (world: World, job: FineTuneJob | undefined): Change[] =>
+  world.attempts.flatMap((attempt) => stop(attempt, job, suspension(attempt, true)));
 
-const stopOlder = (world: World, job: FineTuneJob, before: number): Change[] =>
-  world.attempts.filter((candidate) => attemptOf(candidate) < before).flatMap((candidate) => stop(candidate, job));
+const endAll = (world: World, job: FineTuneJob | undefined): Change[] =>
+  world.attempts.flatMap((attempt) => stop(attempt, job, ending(attempt)));
 
-function stop(attempt: V1Job, job: FineTuneJob | undefined): Change[] {
+const endOlder = (world: World, job: FineTuneJob, before: number): Change[] =>
+  world.attempts
+    .filter((candidate) => attemptOf(candidate) < before)
+    .flatMap((candidate) => stop(candidate, job, ending(candidate)));
+
+function stop(attempt: V1Job, job: FineTuneJob | undefined, how: Change): Change[] {
   if (isTerminating(attempt) || jobCondition(attempt, 'Failed') || jobCondition(attempt, 'Complete')) return [];
   if (job && queueOf(job))
     return [{ kind: 'remove', of: 'Job', name: attempt.metadata?.name ?? '', uid: attempt.metadata?.uid ?? '' }];
-  return attempt.spec?.suspend ? [] : [suspension(attempt, true)];
+  return attempt.spec?.suspend ? [] : [how];
 }
+
+/**
+ * Its pods go, those that ended before stay for their logs. A Job that is only suspended would hold the last failed pod of
+ * each index by a finalizer, and with it, for ever, a namespace that is deleted.
+ */
+const ending = ({ metadata }: V1Job): Change => ({
+  kind: 'end',
+  name: metadata?.name ?? '',
+  resourceVersion: metadata?.resourceVersion ?? '',
+});
 
 const suspension = ({ metadata }: V1Job, suspend: boolean): Change => ({
   kind: 'suspend',

@@ -93,9 +93,7 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
       disruptionBudget: mirrors.disruptionBudgets.get(key.namespace, childNames.disruptionBudget(key.name)),
       networkPolicy: mirrors.networkPolicies.get(key.namespace, childNames.networkPolicy(key.name)),
       warnings: warnings.flatMap((mirror) => [...mirror.all()]).filter((event) => sameKey(involved(event), key)),
-      admission: isQueued
-        ? await kueue.admissionOf({ ...key, uid: newest.metadata?.uid ?? '' }, signal)
-        : undefined,
+      admission: isQueued ? await kueue.admissionOf({ ...key, uid: newest.metadata?.uid ?? '' }, signal) : undefined,
     } satisfies Observed;
   };
   return {
@@ -192,6 +190,9 @@ async function perform(
       }
       case 'suspend':
         return await jobPatch(change.name, change.resourceVersion, { suspend: change.suspend });
+      case 'end':
+        // It has run for longer than that: the Job fails by its deadline at once, and lets go of its pods.
+        return await jobPatch(change.name, change.resourceVersion, { activeDeadlineSeconds: 0 });
       case 'remove': {
         const resource = change.of === 'Job' ? resources.jobs : resources.fineTuneJobs;
         await client.remove(resource, { namespace, name: change.name, uid: change.uid }, { signal });
