@@ -14,9 +14,12 @@ import { benchController } from './controller.js';
 import type { BenchEvent } from './events.js';
 import { benchExchange } from './exchange.js';
 import { machine } from './machine.js';
+import { benchMemory } from './memory.js';
+import { benchRecovery } from './recovery.js';
 import type { BenchPlaces } from './sides.js';
 import { benchStart } from './start.js';
 import { benchStep } from './step.js';
+import { benchStraggler } from './straggler.js';
 
 /**
  * `npm run bench -- NAME [--json] [--rounds N] [--quick] [--jobs N]`: one comparison, printed as it goes, or as one JSON object
@@ -45,6 +48,9 @@ const modelBenches: Readonly<Record<string, (options: BenchOptions) => AsyncGene
   step: benchStep,
   start: benchStart,
   exchange: benchExchange,
+  recovery: benchRecovery,
+  straggler: benchStraggler,
+  memory: benchMemory,
 };
 
 const say = (event: BenchEvent | { event: 'machine'; fields: object; lines: readonly string[] }): void => {

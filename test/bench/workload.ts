@@ -85,7 +85,11 @@ function masked(sequence: Sequence, supervised: number): Sequence {
 }
 
 /** Per step the rows that our recipe chose; labels are shifted already, -100 as transformers wants it. */
-function peerOrders({ batches, method, training }: Recipe, sequences: readonly Sequence[]) {
+export function peerOrders(
+  { batches, method, training }: Recipe,
+  sequences: readonly Sequence[],
+  most = batches.length,
+) {
   const of = (index: number) => sequences[index]!;
   return {
     rank: method.rank,
@@ -93,7 +97,7 @@ function peerOrders({ batches, method, training }: Recipe, sequences: readonly S
     learningRate: training.learningRates[0],
     optimizer: training.optimizer,
     maxGradNorm: training.maxGradNorm,
-    batches: batches.map((leaves) => {
+    batches: batches.slice(0, most).map((leaves) => {
       const rows = leaves.flatMap(({ sequences: indices }) => indices);
       return {
         ids: rows.map((index) => [...of(index).ids]),
