@@ -39,7 +39,10 @@ const workers = z
     selector: text(512, 'Label selector of the worker pods, for `kubectl scale` and autoscalers.'),
     view: amount('Number of the current membership view.').optional(),
     deaths: amount('Worker deaths since the last committed step.').optional(),
-    drift: text(256, 'Parts of the pod template that somebody else has changed, for instance a queue; left as they are.'),
+    drift: text(
+      256,
+      'Parts of the pod template that somebody else has changed, for instance a queue; left as they are.',
+    ),
   })
   .describe('The workers.');
 
