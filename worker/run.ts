@@ -110,6 +110,7 @@ async function train(job: OpenedJob, output: Store, life: Life): Promise<WorkerO
     trainee,
     numerics: job.numerics,
     others: { views, transport, token: config.token, ...(tls && { tls: tls.to }) },
+    ...(config.assignment && { assignment: config.assignment }),
     clock,
     log,
   });
