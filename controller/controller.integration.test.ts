@@ -23,7 +23,7 @@ const finding = ({ status }: FineTuneJobObject): Readonly<Record<string, string 
 const names = (objects: readonly KubernetesObject[]) => objects.map(({ metadata }) => metadata?.name).sort();
 
 test('a job goes through preflight and training to Complete, with the children that it needs', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('whole');
   assert.deepEqual(finding(await scene.state('whole', 'Preflight')), {
     state: 'Preflight',
@@ -68,15 +68,16 @@ test('a job goes through preflight and training to Complete, with the children t
     ['cd'.repeat(32), 's3://models/out/abab/', 'owner/base', 'lora r4'],
   );
   assert.ok(done.status?.completionTime);
-  const events = (await scene.all(resources.events))
-    .filter(({ involvedObject }) => involvedObject.kind === 'FineTuneJob')
-    .map(({ reason }) => reason);
   for (const reason of ['PreflightStarted', 'PreflightPassed', 'TrainingStarted', 'Complete'])
-    assert.ok(events.includes(reason), `${reason} in ${events}`);
+    await scene.until(`the event ${reason}`, async () =>
+      (await scene.all(resources.events)).some(
+        (event) => event.involvedObject.kind === 'FineTuneJob' && event.reason === reason,
+      ),
+    );
 });
 
 test('a refusal of the preflight is the end, before any worker is made', async () => {
-  await using scene = await Scene.open(plane, within(30));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('refused');
   await scene.ends(await scene.pod('refused-preflight-0'), 2, {
     outcome: 'failed',
@@ -93,7 +94,7 @@ test('a refusal of the preflight is the end, before any worker is made', async (
 });
 
 test('what only the controller can refuse fails with its reason', async () => {
-  await using scene = await Scene.open(plane, within(30));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('nowhere', { spec: { output: { destination: './out' } } });
   await scene.state('nowhere', 'Failed', 'DestinationNotShared');
   await scene.apply('pattern', { spec: { method: { lora: { rank: 4, targetModules: { regex: '(' } } } } });
@@ -101,10 +102,10 @@ test('what only the controller can refuse fails with its reason', async () => {
 });
 
 test('children that are deleted are made again, and the next worker Job goes on', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('again');
   const remove = async (resource: Resource<unknown>, name: string) =>
-    scene.client.remove(resource, { namespace: scene.namespace, name }, { signal: within(5) });
+    scene.client.remove(resource, { namespace: scene.namespace, name }, { signal: within(30) });
   await remove(resources.pods, (await scene.pod('again-preflight-0')).metadata?.name ?? '');
   const second = await scene.until('another preflight pod', async () =>
     (await scene.all(resources.pods)).find(({ metadata }) => !metadata?.deletionTimestamp),
@@ -131,9 +132,9 @@ test('children that are deleted are made again, and the next worker Job goes on'
 });
 
 test('an object of the same name that belongs to somebody else is never touched, and is named', async () => {
-  await using scene = await Scene.open(plane, within(30));
+  await using scene = await Scene.open(plane, within(240));
   const foreign = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: scene.namespace, name: 'taken-job' } };
-  await scene.client.create(resources.configMaps, { ...foreign, data: { mine: 'yes' } }, within(5));
+  await scene.client.create(resources.configMaps, { ...foreign, data: { mine: 'yes' } }, within(30));
   await scene.apply('taken');
   const stalled = await scene.state('taken', 'Stalled', 'NameTaken');
   assert.match(stalled.status?.conditions?.[0]?.message ?? '', /ConfigMap taken-job that does not belong/);
@@ -142,13 +143,13 @@ test('an object of the same name that belongs to somebody else is never touched,
   await scene.client.remove(
     resources.configMaps,
     { namespace: scene.namespace, name: 'taken-job' },
-    { signal: within(5) },
+    { signal: within(30) },
   );
   await scene.pod('taken-preflight-0');
 });
 
 test('suspend stops the workers and keeps their place; resume starts them in the same Job', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('pause');
   await scene.passPreflight('pause');
   const pods = await scene.workers(0, 3);
@@ -162,7 +163,7 @@ test('suspend stops the workers and keeps their place; resume starts them in the
       scene.client.remove(
         resources.pods,
         { namespace: scene.namespace, name: metadata?.name ?? '' },
-        { signal: within(5), gracePeriodSeconds: 0 },
+        { signal: within(30), gracePeriodSeconds: 0 },
       ),
     ),
   );
@@ -176,14 +177,14 @@ test('suspend stops the workers and keeps their place; resume starts them in the
 });
 
 test('scaling changes both numbers at once; out of bounds is refused by the API server; a finished job takes none', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('size', { spec: { workers: { replicas: 2, maxReplicas: 4 } } });
   await scene.passPreflight('size');
   const pods = await scene.workers(0, 2);
   for (const pod of pods) await scene.runs(pod);
   const scale = (replicas: number) => {
     const at = { namespace: scene.namespace, name: 'size', subresource: 'scale' };
-    return scene.client.merge(resources.fineTuneJobs, at, { spec: { replicas } }, within(5));
+    return scene.client.merge(resources.fineTuneJobs, at, { spec: { replicas } }, within(30));
   };
   await scale(4);
   await scene.workers(0, 4);

@@ -20,7 +20,7 @@ const reasonOf = ({ status }: FineTuneJobObject) => status?.conditions?.find(({ 
 const names = (objects: readonly KubernetesObject[]) => objects.map(({ metadata }) => metadata?.name).sort();
 
 test('five deaths with no step between them are the end; the message says how the last one died', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('crash', { spec: { workers: { replicas: 5 } } });
   await scene.passPreflight('crash');
   const pods = await scene.workers(0, 5);
@@ -44,7 +44,7 @@ test('five deaths with no step between them are the end; the message says how th
 });
 
 test('a worker that ends with bad input ends the job at once; one that left on purpose does not count', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('input');
   await scene.passPreflight('input');
   const pods = await scene.workers(0, 3);
@@ -62,7 +62,7 @@ test('a worker that ends with bad input ends the job at once; one that left on p
 });
 
 test('waits are told within seconds: quota, scheduling, images, volumes', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('waits');
   const preflight = await scene.pod('waits-preflight-0');
   const unscheduled = (message: string) => ({
@@ -87,7 +87,7 @@ test('waits are told within seconds: quota, scheduling, images, volumes', async 
     spec: { hard: { pods: '1' } },
     status: { hard: { pods: '1' }, used: { pods: '1' } },
   };
-  await scene.client.create(quota, object as KubernetesObject, within(5));
+  await scene.client.create(quota, object as KubernetesObject, within(30));
   await scene.until('the quota is counted', async () => {
     const found = (await scene.get(quota, 'few')) as { status?: { used?: { pods?: string } } } | undefined;
     return found?.status?.used?.pods !== undefined;
@@ -115,7 +115,7 @@ test('a controller that starts again at any moment goes on where the last one wa
   await restart();
   for (const pod of pods) await scene.runs(pod);
   await scene.state('restart', 'Training');
-  await plane.restartApiServer(within(60));
+  await plane.restartApiServer(within(240));
   await restart();
   await scene.stopController();
   await scene.ends(pods[2]!, 0, { outcome: 'published', url: 's3://models/out/', adapterSha256: '01'.repeat(32) });
@@ -129,7 +129,7 @@ test('a controller that starts again at any moment goes on where the last one wa
 });
 
 test('an idle controller writes nothing', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('idle');
   await scene.passPreflight('idle');
   for (const pod of await scene.workers(0, 3)) await scene.runs(pod);
@@ -150,7 +150,7 @@ test('an idle controller writes nothing', async () => {
 });
 
 test('deletion in mid-run takes the children along, and the same name can be used again', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('gone');
   await scene.passPreflight('gone');
   await scene.workers(0, 3);
@@ -158,7 +158,7 @@ test('deletion in mid-run takes the children along, and the same name can be use
   await scene.client.remove(
     resources.fineTuneJobs,
     { namespace: scene.namespace, name: 'gone' },
-    { signal: within(5) },
+    { signal: within(30) },
   );
   await scene.until('it is gone', async () => (await scene.get(resources.fineTuneJobs, 'gone')) === undefined);
   await scene.apply('gone');
@@ -171,7 +171,7 @@ test('deletion in mid-run takes the children along, and the same name can be use
 });
 
 test('a finished job goes after its time to live', async () => {
-  await using scene = await Scene.open(plane, within(30));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('short', { spec: { ttlSecondsAfterFinished: 3600, output: { destination: './out' } } });
   await scene.state('short', 'Failed');
   await scene.edit('short', { ttlSecondsAfterFinished: 1 });
@@ -179,7 +179,7 @@ test('a finished job goes after its time to live', async () => {
 });
 
 test('under a queue the Job begins suspended, a suspend takes it away, and a resume is the next attempt', async () => {
-  await using scene = await Scene.open(plane, within(60));
+  await using scene = await Scene.open(plane, within(240));
   await scene.apply('queued', { labels: { 'kueue.x-k8s.io/queue-name': 'gpus' } });
   await scene.passPreflight('queued');
   const job = await scene.workerJob('queued-0');
@@ -187,7 +187,7 @@ test('under a queue the Job begins suspended, a suspend takes it away, and a res
   assert.equal(reasonOf(await scene.state('queued', 'Pending', 'QueueWaiting')), 'QueueWaiting');
   // Kueue's part: it admits, and chooses fewer pods on the way.
   const patch = { spec: { suspend: false, parallelism: 2, completions: 2 } };
-  await scene.client.merge(resources.jobs, { namespace: scene.namespace, name: 'queued-0' }, patch, within(5));
+  await scene.client.merge(resources.jobs, { namespace: scene.namespace, name: 'queued-0' }, patch, within(30));
   await scene.edit('queued', { suspend: true });
   await scene.until('the Job is gone', async () => (await scene.get(resources.jobs, 'queued-0')) === undefined);
   await scene.edit('queued', { suspend: false });
