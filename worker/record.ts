@@ -14,6 +14,8 @@ export interface RunMeasures {
   readonly trainedTokens: number;
   readonly peakRssBytes: number;
   readonly workers: number;
+  /** worker/train/fingerprint.ts. */
+  readonly fingerprint: string;
 }
 
 type Known = Omit<RunRecord, 'adapterSha256' | 'omitted' | 'method'>;
@@ -64,7 +66,12 @@ export function runRecord(
       workers: measures.workers,
       energy: null,
     },
-    numerics: { class: numericsClass(), device: recipe.engine.device, precision: recipe.engine.precision },
+    numerics: {
+      class: numericsClass(),
+      fingerprint: measures.fingerprint,
+      device: recipe.engine.device,
+      precision: recipe.engine.precision,
+    },
     finishedAt: new Date(measures.finishedAtMs).toISOString(),
   };
 }

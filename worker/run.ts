@@ -120,6 +120,7 @@ async function train(job: OpenedJob, output: Store, life: Life): Promise<WorkerO
     { address: config.listen, token: config.token, log, ...(tls && { tls: tls.server }) },
   );
   try {
+    events.append({ numerics: { ...job.numerics } });
     phase('training', `from step ${trainee.nextStep} of ${recipe.training.steps}`);
     const last = exchangedSteps(recipe);
     const untilStep = Math.min(config.untilStep ?? last, last);
@@ -226,7 +227,7 @@ async function publishOnce(job: OpenedJob, store: Store, life: Life): Promise<vo
   events.append({ artifact: { url, adapterSha256 } });
 }
 
-function recordOf({ prepared, base, state }: OpenedJob, { config, deps, views, startedAtMs }: Life) {
+function recordOf({ prepared, base, state, numerics }: OpenedJob, { config, deps, views, startedAtMs }: Life) {
   const { spent } = config;
   const steps = prepared.recipe.batches.map((_, step) => step);
   return runRecord(prepared, base, state.scalars, {
@@ -236,6 +237,7 @@ function recordOf({ prepared, base, state }: OpenedJob, { config, deps, views, s
     peakRssBytes: deps.peakRssBytes(),
     workers: views.current?.members.length ?? 1,
     espalierVersion: deps.version,
+    fingerprint: numerics.fingerprint,
   });
 }
 

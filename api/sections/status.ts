@@ -90,6 +90,13 @@ export const statusResolved = z
   })
   .describe('What the job was resolved to; fixed for its life.');
 
+const numerics = z
+  .strictObject({
+    fingerprint: z.string().max(64).describe('Hash of gradients of this very job, as these machines compute them.'),
+    machine: z.string().max(256).describe('What they are: architecture and processor.'),
+  })
+  .describe('The class of machines that began; others would give other bits and are refused.');
+
 const cost = z
   .strictObject({
     workerSeconds: amount('Running time of all worker pods together.').optional(),
@@ -135,6 +142,7 @@ export const status = z
     recipeHash: text(64, 'SHA-256 of the recipe: the identity of the training.'),
     adapterSha256: text(64, 'SHA-256 of the published adapter_model.safetensors.'),
     artifact: text(2048, 'Where the adapter was published.'),
+    numerics: numerics.optional(),
     attempt: amount('How often the worker Job was made again.').optional(),
     runningSeconds: amount('Running time, counted against `activeDeadlineSeconds`.').optional(),
     runningSince: time('When the present span of running time began.').optional(),

@@ -68,6 +68,8 @@ export interface Live {
   readonly formed: boolean;
   /** When a step was committed last, by the clock of the worker that told it. */
   readonly committedAtMs?: number | undefined;
+  /** How the machines of the first worker that was heard compute. */
+  readonly numerics?: { readonly fingerprint: string; readonly machine: string } | undefined;
   readonly published?: { readonly url: string; readonly adapterSha256: string } | undefined;
   /** By pod UID: when a worker said something last, by its clock. */
   readonly heardAtMs?: ReadonlyMap<string, number>;

@@ -47,6 +47,7 @@ export class Training {
   #formed = false;
   #enoughSinceMs: number | undefined;
   #published: Live['published'];
+  #numerics: Live['numerics'];
   #working: Promise<void> = Promise.resolve();
   /** What was seen last, until it is followed. */
   #next: { readonly pods: readonly ReadyPod[]; readonly wanted: Wanted } | undefined;
@@ -67,6 +68,7 @@ export class Training {
       formed: this.#formed,
       committedAtMs: this.#numbers.committedAtMs,
       published: this.#published,
+      numerics: this.#numerics,
       releasing: this.#releasing,
       heardAtMs: this.#heardAtMs,
     };
@@ -179,6 +181,11 @@ export class Training {
     this.#heardAtMs.set(pod, Math.max(event.timeMs, this.#heardAtMs.get(pod) ?? 0));
     this.#numbers.observe(event);
     onEvent(pod, event);
+    if (event.numerics && !this.#numerics) {
+      const { fingerprint, machine } = event.numerics;
+      this.#numerics = { fingerprint, machine };
+      onChange();
+    }
     if (event.artifact) {
       this.#published = { url: event.artifact.url, adapterSha256: event.artifact.adapterSha256 };
       onChange();

@@ -2,9 +2,9 @@ import { methodNames } from '../../api/methods/index.js';
 import type { FineTuneJobStatus } from '../../api/sections/status.js';
 import type { Outcome } from '../cluster/cluster.js';
 import type { V1Pod } from '../cluster/kube/objects.js';
+import { driftOf } from '../resources/drift.js';
 import { selectorText, workerSelector } from '../resources/names.js';
 import { queueOf } from '../resources/scheduling.js';
-import { driftOf } from '../resources/drift.js';
 import { attemptOf, workerJob } from '../resources/workerJob.js';
 import type { WorkerLine } from './about.js';
 import { conditionsOf, type Finding, timeText } from './conditions.js';
@@ -41,6 +41,8 @@ export function settle(world: World, decision: Decision, outcomes: readonly Outc
     ...(recipe && { recipeHash: recipe.recipeHash }),
     ...(recipe?.data && { data: recipe.data }),
     ...(recipe?.resolved && { resolved: recipe.resolved }),
+    // Fixed by the first workers: a training cannot go on elsewhere with the same bits.
+    ...(!before.numerics && live.numerics && { numerics: live.numerics }),
     ...(attempt !== undefined && { attempt }),
     ...runningTime(before, isRunning, nowMs),
     ...(decision.kind === 'complete' && decision.adapterSha256 && { adapterSha256: decision.adapterSha256 }),

@@ -41,6 +41,7 @@ export async function* benchExchange(options: ExchangeOptions): AsyncGenerator<B
   const exchangeShare = rounded(median(plain.map((step) => step.waitMs / step.stepMs)));
   const checkpointMs = Math.max(0, median(saving.map((step) => step.stepMs)) - stepMs);
   const checkpointShare = rounded(checkpointMs / (checkpointEvery * stepMs), 4);
+  const overlap = rounded(median(plain.map((step) => step.hiddenBytes / (step.bytesSent + step.bytesReceived))));
   const bytesPerStep = median(plain.map((step) => step.bytesSent + step.bytesReceived));
   const met = exchangeShare < target.exchangeShare && checkpointShare < target.checkpointShare;
   yield {
@@ -53,6 +54,7 @@ export async function* benchExchange(options: ExchangeOptions): AsyncGenerator<B
       stepMs: rounded(stepMs, 0),
       checkpointMs: rounded(checkpointMs, 0),
       bytesPerStep,
+      overlap,
       load: before,
       rows: { plain: plain.map(short), saving: saving.map(short) },
     },
@@ -60,6 +62,7 @@ export async function* benchExchange(options: ExchangeOptions): AsyncGenerator<B
       `M=${rows} S=${tokens}, ${workers} workers with one engine, load ${before.oneMinute.toFixed(1)}: ${(stepMs / 1000).toFixed(2)} s a step, ${(bytesPerStep / 2 ** 20).toFixed(1)} MiB moved by each worker`,
       `exchange ${percent(exchangeShare)} of the training time (target < ${percent(target.exchangeShare)})`,
       `a checkpoint every ${checkpointEvery} steps ${percent(checkpointShare)} (target < ${percent(target.checkpointShare)}): ${checkpointMs.toFixed(0)} ms each`,
+      `${percent(overlap)} of the bytes moved while a leaf was being computed beside`,
       met ? 'targets met' : 'targets missed',
     ],
   };
@@ -122,15 +125,17 @@ async function train(
 type StepTimes = Pick<StepEvent, 'step' | 'stepMs' | 'computeMs' | 'waitMs'> & {
   readonly bytesSent: number;
   readonly bytesReceived: number;
+  readonly hiddenBytes: number;
 };
 
-const timesOf = ({ step, stepMs, computeMs, waitMs, bytesSent, bytesReceived }: StepEvent): StepTimes => ({
+const timesOf = ({ step, stepMs, computeMs, waitMs, bytesSent, bytesReceived, hiddenBytes }: StepEvent): StepTimes => ({
   step,
   stepMs,
   computeMs,
   waitMs,
   bytesSent: Number(bytesSent),
   bytesReceived: Number(bytesReceived),
+  hiddenBytes: Number(hiddenBytes),
 });
 
 const short = ({ step, stepMs, computeMs, waitMs }: StepTimes) => ({

@@ -15,7 +15,7 @@ import { peerOrders } from './workload.js';
 /** Issue 5: after kill -9 of one worker of four, on steps of at most half a second. */
 const target = { addedSeconds: 5, stepSeconds: 0.5 };
 const workers = 4;
-const leaves = 16;
+const leaves = 8;
 /** Committed without a fault between two kills, everybody there. */
 const calmSteps = 5;
 const peerBatches = 16;
@@ -27,7 +27,7 @@ const peerBatches = 16;
 export async function* benchRecovery({ places, folder, rounds }: ExchangeOptions): AsyncGenerator<BenchEvent> {
   const before = load();
   const kills = 2 * rounds;
-  const job = await tinyJob(folder, { steps: 5000, leaves, tokens: 64, layers: 4, hidden: 256 });
+  const job = await tinyJob(folder, { steps: 5000, leaves, tokens: 32 });
   const ours = await killOurs(job, join(folder, 'ours'), kills);
   yield rowOf('Espalier', ours);
   const theirs = await killTheirs(job, join(folder, 'theirs'), places.python, kills);

@@ -95,7 +95,7 @@ export const aRecord = (more: Partial<GivenRecord> = {}): GivenRecord => ({
     workers: 2,
     energy: null,
   },
-  numerics: { class: 'x64-avx512', device: 'cpu', precision: 'float32' },
+  numerics: { class: 'x64-avx512', fingerprint: 'f'.repeat(64), device: 'cpu', precision: 'float32' },
   finishedAt: '2026-11-24T18:00:00.000Z',
   ...more,
 });

@@ -49,7 +49,13 @@ export interface RunRecord {
       readonly coverage: number;
     } | null;
   };
-  readonly numerics: { readonly class: string; readonly device: string; readonly precision: string };
+  readonly numerics: {
+    readonly class: string;
+    /** Hash of gradients of this very job, as the machine computes them: equal ones give equal adapters. */
+    readonly fingerprint: string;
+    readonly device: string;
+    readonly precision: string;
+  };
   /** Exports that were left out, and why. */
   readonly omitted: readonly { readonly what: string; readonly why: string }[];
   readonly finishedAt: string;

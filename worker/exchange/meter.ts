@@ -11,6 +11,7 @@ export class Meter {
   #leaves = 0;
   #sentBytes = 0;
   #receivedBytes = 0;
+  #hiddenBytes = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -32,10 +33,12 @@ export class Meter {
 
   sent(sizeBytes: number): void {
     this.#sentBytes += sizeBytes;
+    if (this.#running > 0) this.#hiddenBytes += sizeBytes;
   }
 
   received(sizeBytes: number): void {
     this.#receivedBytes += sizeBytes;
+    if (this.#running > 0) this.#hiddenBytes += sizeBytes;
   }
 
   /** Closes a step and begins the next. */
@@ -51,12 +54,13 @@ export class Meter {
       leavesComputedHere: this.#leaves,
       bytesSent: this.#sentBytes,
       bytesReceived: this.#receivedBytes,
+      hiddenBytes: this.#hiddenBytes,
       stepMs,
       computeMs: this.#busyMs,
       waitMs: Math.max(0, stepMs - this.#busyMs),
     };
     this.#stepStartedMs = nowMs;
-    this.#busyMs = this.#leaves = this.#sentBytes = this.#receivedBytes = 0;
+    this.#busyMs = this.#leaves = this.#sentBytes = this.#receivedBytes = this.#hiddenBytes = 0;
     return report;
   }
 }

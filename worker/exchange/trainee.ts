@@ -60,6 +60,8 @@ export interface StepReport {
   readonly leavesComputedHere: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
+  /** Of both, what moved while a leaf was being computed here: the exchange that hid. */
+  readonly hiddenBytes: number;
   /** Wall time of the step here: commit to commit. */
   readonly stepMs: number;
   /** Time in which at least one leaf was being computed here. */

@@ -17,6 +17,7 @@ export interface StepEventInput {
   'bytesReceived'?: (number | string | Long);
   'members'?: (number);
   'peakRssBytes'?: (number | string | Long);
+  'hiddenBytes'?: (number | string | Long);
 }
 
 export interface StepEvent {
@@ -34,4 +35,5 @@ export interface StepEvent {
   'bytesReceived': (number);
   'members': (number);
   'peakRssBytes': (number);
+  'hiddenBytes': (number);
 }

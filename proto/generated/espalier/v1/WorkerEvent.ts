@@ -8,6 +8,7 @@ import type { ReadyEventInput as _espalier_v1_ReadyEventInput, ReadyEvent as _es
 import type { LeavingEventInput as _espalier_v1_LeavingEventInput, LeavingEvent as _espalier_v1_LeavingEvent } from '../../espalier/v1/LeavingEvent.js';
 import type { ArtifactEventInput as _espalier_v1_ArtifactEventInput, ArtifactEvent as _espalier_v1_ArtifactEvent } from '../../espalier/v1/ArtifactEvent.js';
 import type { ErrorEventInput as _espalier_v1_ErrorEventInput, ErrorEvent as _espalier_v1_ErrorEvent } from '../../espalier/v1/ErrorEvent.js';
+import type { NumericsEventInput as _espalier_v1_NumericsEventInput, NumericsEvent as _espalier_v1_NumericsEvent } from '../../espalier/v1/NumericsEvent.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface WorkerEventInput {
@@ -21,7 +22,8 @@ export interface WorkerEventInput {
   'leaving'?: (_espalier_v1_LeavingEventInput | null);
   'artifact'?: (_espalier_v1_ArtifactEventInput | null);
   'error'?: (_espalier_v1_ErrorEventInput | null);
-  'body'?: "phase"|"step"|"evaluation"|"checkpoint"|"ready"|"leaving"|"artifact"|"error";
+  'numerics'?: (_espalier_v1_NumericsEventInput | null);
+  'body'?: "phase"|"step"|"evaluation"|"checkpoint"|"ready"|"leaving"|"artifact"|"error"|"numerics";
 }
 
 export interface WorkerEvent {
@@ -35,5 +37,6 @@ export interface WorkerEvent {
   'leaving'?: (_espalier_v1_LeavingEvent | null);
   'artifact'?: (_espalier_v1_ArtifactEvent | null);
   'error'?: (_espalier_v1_ErrorEvent | null);
-  'body'?: "phase"|"step"|"evaluation"|"checkpoint"|"ready"|"leaving"|"artifact"|"error";
+  'numerics'?: (_espalier_v1_NumericsEvent | null);
+  'body'?: "phase"|"step"|"evaluation"|"checkpoint"|"ready"|"leaving"|"artifact"|"error"|"numerics";
 }
