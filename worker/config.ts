@@ -27,6 +27,8 @@ export const workerConfig = z.strictObject({
   engines: z.number().int().min(1),
   /** Chosen by whoever knows how many workers share the memory; absent = the worker looks at its own control group. */
   strategy: z.enum(['whole', 'layered']).optional(),
+  /** Most memory that the worker may plan with; absent = what its control group leaves. */
+  memoryBudgetBytes: z.number().int().min(1).optional(),
   /** How leaves are shared out; absent = by speed. `fixed` is the usual partition, which benchmarks compare with. */
   assignment: z.enum(['bySpeed', 'fixed']).optional(),
   checkpoint: z.strictObject({

@@ -84,9 +84,13 @@ async function openBase({ baseFolder, cacheFolder }: WorkerConfig, prepared: Pre
 }
 
 /** A launcher that shares a machine among workers has chosen for them; a worker alone takes what its own memory allows. */
-function setupFor({ engines, strategy }: WorkerConfig, { recipe }: PreparedJob, base: Base): EngineSetup {
+function setupFor(
+  { engines, strategy, memoryBudgetBytes }: WorkerConfig,
+  { recipe }: PreparedJob,
+  base: Base,
+): EngineSetup {
   if (strategy) return engineSetup(recipe, base, strategy);
-  const availableBytes = availableMemory();
+  const availableBytes = Math.min(availableMemory(), memoryBudgetBytes ?? Number.POSITIVE_INFINITY);
   const chosen = chooseStrategy(engineSetup(recipe, base, 'whole'), recipe.shapes, { engines, availableBytes });
   return engineSetup(recipe, base, chosen.strategy);
 }

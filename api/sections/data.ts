@@ -6,7 +6,7 @@ const connection = label('Name of the connection that holds the credentials of `
 const trainSource = z
   .strictObject({
     source: location(
-      'A `.jsonl` or `.jsonl.gz` file: a path relative to the manifest, `hf://` or `s3://`.',
+      'A `.jsonl` or `.jsonl.gz` file: a path relative to the manifest, or `s3://`.',
       's3://data/workplace/train.jsonl',
     ),
     connection,

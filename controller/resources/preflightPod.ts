@@ -1,8 +1,10 @@
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
-import type { V1Pod } from '../cluster/kube/objects.js';
+import type { V1EnvVar, V1Pod } from '../cluster/kube/objects.js';
+import { cpusOf } from '../membership/workerTime.js';
 import type { Settings } from '../settings.js';
 import { childNames, labels, metadataOf, type Owner } from './names.js';
 import { credentials, meshOff, podSpec } from './podParts.js';
+import { resourcesOf } from './workerJob.js';
 
 export const tryAnnotation = 'espalier.dev/try';
 
@@ -20,9 +22,21 @@ export function preflightPod(owner: Owner, job: FineTuneJob, tries: number, sett
     },
     spec: podSpec(
       { job, settings, entry: 'preflight' },
-      { resources: settings.defaultResources, env: credentials(job, output.connection) },
+      {
+        resources: settings.defaultResources,
+        env: [...credentials(job, output.connection), ...workerLimits(job, settings)],
+      },
     ),
   };
+}
+
+/** What worker pods will have, so that the preflight says before they start that it is too little. */
+function workerLimits(job: FineTuneJob, settings: Settings): V1EnvVar[] {
+  const { limits } = resourcesOf(job, settings);
+  return [
+    ...(limits?.cpu ? [{ name: 'ESPALIER_WORKER_CPUS', value: String(cpusOf(limits.cpu)) }] : []),
+    ...(limits?.memory ? [{ name: 'ESPALIER_WORKER_MEMORY', value: limits.memory }] : []),
+  ];
 }
 
 export const triesOf = ({ metadata }: V1Pod): number => Number(metadata?.annotations?.[tryAnnotation] ?? 0);

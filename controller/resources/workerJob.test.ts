@@ -124,6 +124,18 @@ test('GPUs are limits, a preflight asks for none; resources of the job replace t
   assert.deepEqual(preflight.spec?.containers[0]?.resources, { requests: { cpu: '250m', memory: '512Mi' } });
 });
 
+test('a preflight is told the limits of the workers to come', () => {
+  const told = (workers: object) =>
+    preflightPod(owner, aJob(workers), 0, someSettings)
+      .spec?.containers[0]?.env?.filter(({ name }) => name.startsWith('ESPALIER_WORKER_'))
+      .map(({ name, value }) => `${name}=${value}`);
+  assert.deepEqual(told({ resources: { limits: { cpu: '1500m', memory: '2Gi' } } }), [
+    'ESPALIER_WORKER_CPUS=1.5',
+    'ESPALIER_WORKER_MEMORY=2Gi',
+  ]);
+  assert.deepEqual(told({}), []);
+});
+
 test('credentials come from the Secrets of the connections, as files and for the output as variables', () => {
   const { env, volumeMounts } = container();
   assert.deepEqual(

@@ -95,7 +95,10 @@ const identityVolume = (name: string): V1Volume => ({
   },
 });
 
-function resourcesOf({ spec: { workers } }: FineTuneJob, { defaultResources }: Settings): V1ResourceRequirements {
+export function resourcesOf(
+  { spec: { workers } }: FineTuneJob,
+  { defaultResources }: Settings,
+): V1ResourceRequirements {
   const { resources, gpu } = workers;
   const isSilent = !resources.requests && !resources.limits;
   const { requests, limits } = isSilent ? defaultResources : resources;

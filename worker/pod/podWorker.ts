@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../api/errors.js';
+import { quantityBytes } from '../../api/fields.js';
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import { manifestKey } from '../artifacts/manifest.js';
 import { verifyPublished } from '../artifacts/verify.js';
@@ -54,6 +55,7 @@ export async function podWorker(job: FineTuneJob, deps: PodWorkerDeps): Promise<
     listen: `${hostOf(needed(env, 'POD_IP'))}:${needed(env, 'ESPALIER_PORT')}`,
     token: (await readFile(paths.token, 'utf8')).trim(),
     engines: spec.workers.engines ?? Math.max(1, Math.floor(Number(needed(env, 'ESPALIER_CPU_MILLIS')) / 1000)),
+    ...(spec.workers.memoryBudget && { memoryBudgetBytes: quantityBytes(spec.workers.memoryBudget) }),
     checkpoint: {
       store: { ...reference, url: `${reference.url.replace(/\/+$/, '')}/${checkpointsPrefix}` },
       ...spec.checkpoint,

@@ -9,6 +9,7 @@ import type { Verdict } from '../pod/verdict.js';
 import { writePrepared } from '../recipe/prepared.js';
 import type { SecretOf } from './places.js';
 import { prepareJob } from './prepare.js';
+import { checkWorkerRoom, workerRoom } from './workerRoom.js';
 
 export interface PreflightDeps {
   readonly paths: Paths;
@@ -32,6 +33,7 @@ export async function preflight(job: FineTuneJob, deps: PreflightDeps): Promise<
     signal,
     onPhase: (phase) => log.info(`preflight: ${phase.phase}`, { ended: Object.keys(phase).length > 1 }),
   });
+  checkWorkerRoom(job, prepared, workerRoom(job, env));
   const { compiled, record, destination, warnings } = prepared;
   for (const warning of warnings) log.warn(warning.message, { code: warning.code, remedy: warning.remedy });
   const folder = join(paths.work, 'prepared');
