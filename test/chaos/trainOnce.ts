@@ -55,7 +55,7 @@ export interface Place {
 const credentials = { accessKeyId: 'chaos', secretAccessKey: 'chaos-secret' };
 /** Two checkpoints and one under way, and little more; logs and exports of three workers. */
 const diskBytes = { checkpoints: 64 << 20, run: 64 << 20 };
-const mostMs = 300_000;
+const mostMs = 900_000;
 
 /** Trains the job once, with faults; whatever happens, nothing of it is left running. */
 export async function trainOnce(job: TinyJob, { root, everySteps, logs }: Place, plan: RunPlan): Promise<RunRecord> {
