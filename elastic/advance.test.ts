@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { acceptance, advance } from './advance.js';
+import { acceptance, advance, advanceAll } from './advance.js';
 import type { Effect } from './effect.js';
 import type { ExchangeEvent } from './event.js';
 import { createRules, defaultTiming } from './rules.js';
 import { type ExchangeState, initialState } from './state.js';
+import type { Status } from './status.js';
 import { waitingFor } from './tell.js';
 import type { View } from './view.js';
 
@@ -117,4 +118,33 @@ test('who is asked to leave while a step is being applied leaves after it', () =
       .includes('left'),
     true,
   );
+});
+
+test('however many events one turn takes, the state before it stays as it was', () => {
+  const { state } = after({ kind: 'view', view: viewOf(1, 'a', 'b', 'c') });
+  const before = structuredClone({ peers: state.peers, pieces: state.pieces, running: state.running });
+  const status = (sequence: number): Status => ({
+    ...{ sequence, view: 1, step: 0, retains: 0, leaving: false, finished: false, parallel: 1, rate: 1 },
+    ...{ running: [3], done: [], reducing: [1], missing: [0, 1, 2, 3], reduced: [] },
+  });
+  const told = ['b', 'c'].map((from) => ({ kind: 'status', from, status: status(1) }) as const);
+  const received = { kind: 'received', from: 'b', key: { step: 0, shard: 0, node: 4 }, hash: 'h' } as const;
+  const computed = { kind: 'computed', step: 0, leaf: 0, elapsedMs: 5 } as const;
+  const together = advanceAll(state, [...told, received, computed]);
+  assert.deepEqual({ peers: state.peers, pieces: state.pieces, running: state.running }, before);
+  assert.equal(together.state.peers.get('c')?.status?.sequence, 1);
+});
+
+test('fixed shares: equal parts whatever the speeds, and nothing is taken from the slow', () => {
+  const view = viewOf(1, 'a', 'b');
+  const fixed = { ...rules, assignment: 'fixed' } as const;
+  let state = initialState({ rules: fixed, self: 'a', parallel: 4, step: 0, nowMs: 0 });
+  const computed: number[] = [];
+  const linked = [{ kind: 'linkUp', peer: 'b' }] as const;
+  for (const event of [{ kind: 'target', untilStep: 4 }, { kind: 'view', view }, ...linked] as const) {
+    const turn = advance(state, event);
+    state = turn.state;
+    computed.push(...turn.effects.flatMap((effect) => (effect.kind === 'compute' ? [effect.leaf] : [])));
+  }
+  assert.deepEqual(computed, [0, 1]);
 });
