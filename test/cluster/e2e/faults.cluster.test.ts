@@ -5,6 +5,7 @@ import {
   apply,
   checkpointOf,
   children,
+  family,
   finished,
   isRunning,
   type JobObject,
@@ -18,7 +19,9 @@ import {
   stepOf,
   steppedTo,
   tinyManifest,
+  withoutWorkers,
   workerPods,
+  workersIn,
 } from './jobs.js';
 import { localAdapter } from './reference.js';
 import { openSite, release, type Site, system } from './site.js';
@@ -151,20 +154,8 @@ test('the job completes with the adapter of a quiet run on one machine; nothing 
   );
   // One Job, one preflight, one of everything; of the workers those that have seen the adapter published.
   const left = await remains(site, name);
-  assert.deepEqual(
-    left.filter((each) => !/^Pod storm-0-\d /.test(each)),
-    [
-      'ConfigMap storm-job',
-      'ConfigMap storm-recipe',
-      'ConfigMap storm-view',
-      'Job storm-0',
-      'NetworkPolicy storm-workers',
-      'Pod storm-preflight-0 Succeeded',
-      'PodDisruptionBudget storm-workers',
-      'Secret storm-token',
-    ],
-  );
-  const pods = left.filter((each) => /^Pod storm-0-\d /.test(each));
+  assert.deepEqual(withoutWorkers(left, name), family(name));
+  const pods = workersIn(left, name);
   assert.ok(pods.length >= 1 && pods.every((pod) => pod.endsWith('Succeeded')), pods.join());
   assert.deepEqual(await published(site, name), publishedFiles(recipe));
   const events = JSON.parse(await site.kubectl('get', 'events', '-o', 'json', '--field-selector', `involvedObject.uid=${uid},reason=Complete`)) as { items: unknown[] }; // biome-ignore format: one command

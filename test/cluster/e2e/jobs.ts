@@ -159,6 +159,23 @@ export const listed = (objects: readonly KubeObject[]): readonly string[] =>
     })
     .sort();
 
+/** All that a job has when it is at rest, worker pods left out: one of everything, and its worker Jobs. */
+export const family = (name: string, workerJobs: readonly string[] = [`${name}-0`]): readonly string[] =>
+  [
+    ...['authority', 'job', 'recipe', 'view'].map((map) => `ConfigMap ${name}-${map}`),
+    ...workerJobs.map((each) => `Job ${each}`),
+    `NetworkPolicy ${name}-workers`,
+    `Pod ${name}-preflight-0 Succeeded`,
+    `PodDisruptionBudget ${name}-workers`,
+    `Secret ${name}-token`,
+  ].sort();
+
+const isWorkerOf = (name: string) => (line: string) => new RegExp(`^Pod ${name}-\\d+-\\d+ `).test(line);
+
+export const workersIn = (all: readonly string[], name: string): readonly string[] => all.filter(isWorkerOf(name));
+export const withoutWorkers = (all: readonly string[], name: string): readonly string[] =>
+  all.filter((line) => !isWorkerOf(name)(line));
+
 export async function workerPods(site: Site, name: string): Promise<readonly PodObject[]> {
   const select = `espalier.dev/job=${name},espalier.dev/role=worker`;
   const text = await site.kubectl('get', 'pods', '-l', select, '-o', 'json');

@@ -6,6 +6,7 @@ import {
   checkpointOf,
   children,
   conditionOf,
+  family,
   finished,
   isRunning,
   job,
@@ -15,6 +16,7 @@ import {
   slowWorkers,
   steppedTo,
   tinyManifest,
+  withoutWorkers,
   workerPods,
 } from './jobs.js';
 import { localAdapter } from './reference.js';
@@ -53,19 +55,7 @@ async function completes(name: string): Promise<void> {
   assert.equal((await finished(site, name)).status?.adapterSha256, await expected);
 }
 
-const rest = (name: string) => [
-  `ConfigMap ${name}-job`,
-  `ConfigMap ${name}-recipe`,
-  `ConfigMap ${name}-view`,
-  `NetworkPolicy ${name}-workers`,
-  `Pod ${name}-preflight-0 Succeeded`,
-  `PodDisruptionBudget ${name}-workers`,
-  `Secret ${name}-token`,
-];
-const withoutWorkers = (all: readonly string[], name: string) =>
-  all.filter((each) => !new RegExp(`^Pod ${name}-\\d+-\\d+ `).test(each));
-
-describe('the life of a job', { concurrency: 4 }, () => {
+describe('the life of a job', { concurrency: 5 }, () => {
   test('suspend: the workers checkpoint and go, the place is kept; resume: the same Job trains on', async () => {
     const name = 'pause';
     await apply(site, manifest(name, { replicas: 2 }));
@@ -80,10 +70,10 @@ describe('the life of a job', { concurrency: 4 }, () => {
     // Whoever left has written down where: not only the last of every ten steps.
     const step = await checkpointOf(site, name);
     assert.ok(step >= 15, `checkpoint ${step}`);
-    assert.deepEqual(withoutWorkers(await remains(site, name), name).sort(), ['Job pause-0', ...rest(name)].sort());
+    assert.deepEqual(withoutWorkers(await remains(site, name), name), family(name));
     await patch(name, { suspend: false });
     await completes(name);
-    assert.deepEqual(withoutWorkers(await remains(site, name), name).sort(), ['Job pause-0', ...rest(name)].sort());
+    assert.deepEqual(withoutWorkers(await remains(site, name), name), family(name));
   });
 
   test('scale up and down in mid-training; out of bounds and other edits are refused; a finished job changes nothing', async () => {
@@ -132,7 +122,36 @@ describe('the life of a job', { concurrency: 4 }, () => {
     const second = await job(site, name);
     assert.notEqual(second.metadata.uid, first.metadata.uid);
     assert.equal(second.status?.recipeHash, first.status?.recipeHash);
-    assert.deepEqual(withoutWorkers(await remains(site, name), name).sort(), ['Job again-0', ...rest(name)].sort());
+    assert.deepEqual(withoutWorkers(await remains(site, name), name), family(name));
+  });
+
+  test('fewer pods than minReplicas: it is Paused and says so; with a lower minimum the same pods train', async () => {
+    const name = 'least';
+    // One node, and no two workers on one node: the second pod has no place.
+    const [node] = site.cluster.nodes;
+    const term = {
+      labelSelector: { matchLabels: { 'espalier.dev/job': name } },
+      topologyKey: 'kubernetes.io/hostname',
+    };
+    const workers = {
+      replicas: 2,
+      minReplicas: 2,
+      nodeSelector: { 'kubernetes.io/hostname': node },
+      affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } },
+    };
+    await apply(site, manifest(name, workers));
+    const paused = await jobUntil(site, name, 'is paused', ({ status }) => status?.state === 'Paused');
+    assert.deepEqual(
+      [conditionOf(paused, 'Ready')?.reason, conditionOf(paused, 'Ready')?.message],
+      ['BelowMinReplicas', '1 of at least 2 workers are ready'],
+    );
+    await patch(name, { workers: { minReplicas: 1 } });
+    const going = await jobUntil(site, name, 'trains', ({ status }) => status?.state === 'Training');
+    assert.match(
+      conditionOf(going, 'Ready')?.message ?? '',
+      /training with fewer workers: least-0-\d-\w+: 0\/\d+ nodes/,
+    );
+    await completes(name);
   });
 
   test('every index in back-off: the next worker Job follows at once and resumes', async () => {
@@ -156,7 +175,7 @@ describe('the life of a job', { concurrency: 4 }, () => {
     assert.match(conditionOf(next, 'Ready')?.reason ?? '', /NextAttempt|WorkersStarting|Training/);
     await completes(name);
     const left = await remains(site, name);
-    assert.deepEqual(withoutWorkers(left, name).sort(), ['Job backoff-0', 'Job backoff-1', ...rest(name)].sort());
+    assert.deepEqual(withoutWorkers(left, name), family(name, ['backoff-0', 'backoff-1']));
     // Those that left stay for their logs; the first Job makes no more of them.
     assert.deepEqual(
       left.filter((each) => /^Pod backoff-0-\d /.test(each)),
