@@ -61,7 +61,7 @@ export const grainOf = (workers: number): Pick<Scenario, 'quantumMs' | 'heartbea
 
 /** Fewer steps where there are more workers: they meet as many failures in less time. */
 export const stepsFor = (workers: number): number =>
-  workers <= 4 ? 60 : workers <= 16 ? 30 : workers <= 64 ? 20 : workers <= 256 ? 8 : 2;
+  workers <= 4 ? 60 : workers <= 16 ? 30 : workers <= 64 ? 20 : workers <= 256 ? 6 : 2;
 
 export interface Failure {
   readonly atMs: number;
