@@ -37,10 +37,6 @@ for (const { script, remedy, ended } of tools) {
 let status = isAsked ? 0 : runTests(args);
 if (verdict?.runs) status = (await runClusterTests()) || status;
 else if (isAsked) status = 3;
-if (verdict)
-  process.stderr.write(
-    `\ntests of the cluster: ${verdict.runs ? `ran ${verdict.how}` : `NOT RUN, because of ${verdict.why}`}\n`,
-  );
 process.exit(status);
 
 function probe() {
@@ -50,7 +46,7 @@ function probe() {
   });
   const found = JSON.parse(stdout.toString());
   process.stderr.write(
-    `tests of the cluster: ${found.runs ? `run ${found.how}` : `not run, because of ${found.why}`}\n`,
+    `\ntests of the cluster: ${found.runs ? `run ${found.how}` : `NOT RUN, because of ${found.why}`}\n\n`,
   );
   return found;
 }

@@ -83,7 +83,7 @@ export const statusResolved = z
     stepsPerEpoch: amount('Of them one pass over the data.').optional(),
     trainedTokens: amount('Tokens that all steps together train on.').optional(),
     settings: z
-      .array(z.string().max(128))
+      .array(z.string().max(128).describe('One of them.'))
       .max(64)
       .describe('Hyperparameters as `name=value`; those that the job did not set end in ` (default)`.')
       .optional(),
@@ -149,7 +149,7 @@ export const status = z
     startTime: time('When it was first seen.').optional(),
     completionTime: time('When it finished.').optional(),
     about: z
-      .array(z.string().max(512))
+      .array(z.string().max(512).describe('A line.'))
       .max(32)
       .describe('What `kubectl describe` shows first: state and what to do, progress, workers, data, settings, cost.')
       .optional(),

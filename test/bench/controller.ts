@@ -153,7 +153,7 @@ async function ourRound(
   return row;
 }
 
-const histogramName = 'espalier_reconcile_seconds';
+const histogramName = 'espalier_reconcile_duration_seconds';
 const quietMs = 5000;
 
 /** Until the controller has called for nothing but its lease for a while: every status is written. */

@@ -10,7 +10,7 @@ const pageOf = async (seconds: readonly number[]): Promise<string> => {
 };
 
 test('the histogram of reconciles is read from the metrics page, done and failed together', async () => {
-  const histogram = readHistogram(await pageOf([0.002, 0.002, 0.04, 3]), 'espalier_reconcile_seconds');
+  const histogram = readHistogram(await pageOf([0.002, 0.002, 0.04, 3]), 'espalier_reconcile_duration_seconds');
   assert.equal(countOf(histogram), 4);
   assert.deepEqual([histogram.get(0.001), histogram.get(0.0025), histogram.get(0.05), histogram.get(10)], [0, 2, 3, 4]);
 });
