@@ -97,7 +97,9 @@ export async function ensureGoTool(cache: string, path: string, version: string,
   if (existsSync(binary)) return binary;
   const { code } = await attempt('go', ['version']).catch(() => ({ code: 1 }));
   if (code !== 0)
-    throw new Error(`${basename(path)} ${version} is built with Go, which is not there. Run: apt-get install golang-go`);
+    throw new Error(
+      `${basename(path)} ${version} is built with Go, which is not there. Run: apt-get install golang-go`,
+    );
   report(`building ${basename(path)} ${version}`);
   await intoPlace(folder, (partial) =>
     run('go', ['install', `${path}@${version}`], { env: { ...process.env, GOBIN: partial } }),

@@ -4,7 +4,7 @@ import { until } from '../command.js';
 import { type Site, secretName } from './site.js';
 
 /** Generous: the machine may be slow and busy. */
-export const seconds = { finish: 600, step: 300 } as const;
+export const seconds = { finish: 900, step: 600 } as const;
 
 /** Any Kubernetes object, as kubectl prints it. */
 export interface KubeObject {
