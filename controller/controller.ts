@@ -15,7 +15,10 @@ import { createWorkQueue } from './cluster/workQueue.js';
 import { Milestones } from './milestones.js';
 import { writeProgress } from './progress.js';
 import { aboutLines } from './reconcile/about.js';
+import { ParsedJobs } from './reconcile/parsedJobs.js';
+import { Patience } from './reconcile/patience.js';
 import { reconcile } from './reconcile/reconcile.js';
+import { childNames } from './resources/names.js';
 import type { Settings } from './settings.js';
 import { type Standing, Trainings } from './trainings.js';
 
@@ -44,6 +47,8 @@ export interface ControllerOptions {
 }
 
 const concurrency = 8;
+/** Pods of one job come and change together: what follows from them is decided and written once. */
+const settleMs = 300;
 const textOf = ({ namespace, name }: JobKey): string => `${namespace}/${name}`;
 const keyOf = (text: string): JobKey => {
   const [namespace = '', name = ''] = text.split('/');
@@ -58,7 +63,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   // Every watch, link and timer listens to this one.
   setMaxListeners(0, signal);
   const queue = createWorkQueue({ clock, random, concurrency });
-  const onChange = (key: JobKey) => queue.add(textOf(key));
+  const onChange = (key: JobKey, what?: 'job' | 'child') => queue.add(textOf(key), what === 'child' ? settleMs : 0);
   const events = createEventRecorder({
     client,
     clock,
@@ -73,7 +78,14 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     for (const told of milestones.of(job.metadata.uid, job.status ?? {}, event)) void events.record(job, told, signal);
   };
   const trainings = new Trainings({
-    viewStore: (owner, floor) => kubeViewStore({ client, owner, floor, signal }),
+    viewStore: (owner, floor) =>
+      kubeViewStore({
+        client,
+        owner,
+        floor,
+        mirrored: () => clusterOf(owner).configMaps.get(owner.namespace, childNames.view(owner.name)),
+        signal,
+      }),
     transport,
     masterKey,
     certificates,
@@ -97,7 +109,11 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     trainings.forget(uid);
     events.forget(uid);
     milestones.forget(uid);
+    patience.forget(uid);
+    parsed.forget(uid);
   };
+  const patience = new Patience();
+  const parsed = new ParsedJobs();
   const uids = new Map<string, string>();
   const work = async (text: string): Promise<number | undefined> => {
     const key = keyOf(text);
@@ -116,6 +132,8 @@ export async function runController(options: ControllerOptions, signal: AbortSig
         masterKey,
         clock,
         live: (id) => trainings.live(id),
+        patience,
+        parse: parsed.read,
         follow: (world, decision) => trainings.follow(world, decision),
         signal,
       });

@@ -1,5 +1,6 @@
 import { connect } from './call.js';
 import { loadProtos, type Protos } from './load.js';
+import { reach } from './reach.js';
 import { serve } from './serve.js';
 import type { Transport } from './transport.js';
 
@@ -8,5 +9,6 @@ export function grpcTransport(protos: Protos = loadProtos()): Transport {
   return {
     listen: (services, options) => serve(protos, services, options),
     connect: (address, options) => connect(protos, address, options),
+    reach,
   };
 }

@@ -97,6 +97,8 @@ export interface Transport {
   listen(services: readonly ServedService[], options: ListenOptions): Promise<Listening>;
   /** No traffic yet: the first call connects. */
   connect(address: string, options: ConnectOptions): Connection;
+  /** Whether somebody listens there, at little cost; throws `PeerUnreachable`. Absent: connecting costs little itself. */
+  reach?(address: string, options?: CallOptions): Promise<void>;
 }
 
 export interface Listening {

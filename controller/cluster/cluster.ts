@@ -83,7 +83,7 @@ export const nothingLive: Live = { view: undefined, formed: false, releasing: ne
 export interface Cluster {
   observe(key: JobKey, signal: AbortSignal): Promise<Observed | undefined>;
   perform(key: JobKey, uid: string, change: Change, signal: AbortSignal): Promise<Outcome>;
-  /** The part of status that reconcile owns; all of it, every time. */
-  writeStatus(key: JobKey, status: object, signal: AbortSignal): Promise<void>;
+  /** RFC 7386, of the status of the job as it was observed; `stale` if it has changed since. */
+  patchStatus(job: FineTuneJobObject, status: object, signal: AbortSignal): Promise<Outcome>;
   emit(job: FineTuneJobObject, events: readonly JobEvent[], signal: AbortSignal): Promise<void>;
 }

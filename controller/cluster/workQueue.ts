@@ -28,11 +28,13 @@ export function createWorkQueue({ clock, random, concurrency }: WorkQueueOptions
   const busy = new Set<string>();
   const failures = new Map<string, number>();
   let wake = () => {};
+  /** Until when the loop sleeps: what comes later than that wakes nobody. */
+  let sleepsUntilMs = Number.POSITIVE_INFINITY;
 
   const add = (key: string, delayMs = 0): void => {
     const at = clock.monotonic() + delayMs;
     due.set(key, Math.min(due.get(key) ?? at, at));
-    wake();
+    if (at < sleepsUntilMs && !busy.has(key)) wake();
   };
   const next = (): { readonly key?: string; readonly inMs?: number } => {
     const now = clock.monotonic();
@@ -75,11 +77,13 @@ export function createWorkQueue({ clock, random, concurrency }: WorkQueueOptions
         running.add(job);
       };
       while (!signal.aborted) {
-        const { key, inMs } = running.size < concurrency ? next() : {};
+        const isFull = running.size >= concurrency;
+        const { key, inMs } = isFull ? {} : next();
         if (key !== undefined) {
           start(key);
           continue;
         }
+        sleepsUntilMs = isFull ? Number.NEGATIVE_INFINITY : clock.monotonic() + (inMs ?? Number.POSITIVE_INFINITY);
         const timer = new AbortController();
         const woken = new Promise<void>((resolve) => {
           wake = resolve;

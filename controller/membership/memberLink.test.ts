@@ -51,7 +51,11 @@ function aWorker(answers: () => boolean) {
   return { counts, connect };
 }
 
-const open = (clock: Clock, connect: () => Connection, heard: { onAppeared?: () => void; onLost?: () => void } = {}) =>
+const open = (
+  clock: Clock,
+  connect: () => Connection,
+  heard: { onAppeared?: () => void; onLost?: () => void; reach?: () => Promise<void> } = {},
+) =>
   new MemberLink({
     member: { id: 'a', address: '127.64.0.1:7600' },
     connect,
@@ -60,8 +64,24 @@ const open = (clock: Clock, connect: () => Connection, heard: { onAppeared?: () 
     log: silentLogger,
     onAppeared: heard.onAppeared ?? (() => {}),
     onLost: heard.onLost ?? (() => {}),
+    reach: heard.reach,
     onEvent: () => {},
   });
+
+test('no connection is made to an address where nobody listens', async () => {
+  const { counts, connect } = aWorker(() => true);
+  let asked = 0;
+  const reach = async () => {
+    asked += 1;
+    if (asked < 5) throw refused();
+  };
+  const appeared = new Promise<void>((resolve) => {
+    const clock = rushingClock(Number.POSITIVE_INFINITY, () => {});
+    const link = open(clock, connect, { reach, onAppeared: () => void link.close().then(resolve) });
+  });
+  await appeared;
+  assert.deepEqual([asked, counts.connects, counts.open], [5, 1, 0]);
+});
 
 test('an address where nobody answers is dialled ever more seldom, and nothing is kept open for it', async () => {
   const { counts, connect } = aWorker(() => false);

@@ -2,11 +2,13 @@ import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { Member, View } from '../../elastic/view.js';
 import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.js';
-import type { Client, Connection } from '../../proto/transport.js';
+import type { CallOptions, Client, Connection } from '../../proto/transport.js';
 
 export interface MemberLinkOptions {
   readonly member: Pick<Member, 'id' | 'address'>;
   readonly connect: () => Connection;
+  /** Throws while nobody listens there: asked before each connection is made. */
+  readonly reach?: ((options: CallOptions) => Promise<void>) | undefined;
   readonly view: () => View | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -75,12 +77,13 @@ export class MemberLink {
   }
 
   async #pulse(): Promise<void> {
-    const { clock, view } = this.#options;
+    const { clock, view, reach } = this.#options;
     while (!this.#stop.signal.aborted) {
       const current = view();
       const message = current && { number: current.number, members: current.members.map((member) => ({ ...member })) };
       try {
         const options = { signal: this.#stop.signal, timeoutMs: callTimeoutMs };
+        if (!this.#open) await reach?.(options);
         await this.#worker().setView(message ? { view: message } : {}, options);
         this.#heard();
       } catch (error) {

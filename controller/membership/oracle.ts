@@ -74,6 +74,7 @@ class ViewOracle implements Oracle {
     const link = new MemberLink({
       member: { id, address },
       connect: () => transport.connect(address, { token, ...(tls && { tls: tls(id) }) }),
+      reach: transport.reach && ((given) => transport.reach!(address, given)),
       view: () => (this.#formed ? this.#view : undefined),
       clock,
       log,

@@ -42,7 +42,10 @@ export function eventsBetween(before: FineTuneJobStatus, after: FineTuneJobStatu
       reason: 'WorkerJobChanged',
       message: `others have changed ${drift} of the worker pods' template; it is left so`,
     });
-  if (after.state && after.state !== before.state) {
+  // That pods start is what making a job means: told by the status, and by an Event once they do or cannot.
+  const isFirst = before.state === undefined || before.state === 'Preflight';
+  const isJustStarting = isFirst && after.state === 'Pending' && is.reason === 'WorkersStarting';
+  if (after.state && after.state !== before.state && !isJustStarting) {
     const bad = after.state === 'Failed' || after.state === 'Stalled';
     events.push(
       after.state === 'Failed'

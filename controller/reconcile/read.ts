@@ -3,15 +3,22 @@ import { apiVersion, type FineTuneJob, kind } from '../../api/fineTuneJob.js';
 import { checkJob } from '../../api/parse/parseJob.js';
 import type { Live, Observed } from '../cluster/cluster.js';
 import type { FineTuneJobObject, KubernetesObject } from '../cluster/kube/objects.js';
-import { readJobConfigMap, readRecipeConfigMap } from '../resources/configMaps.js';
+import { readJobConfigMap, readRecipeConfigMap, textOfJob } from '../resources/configMaps.js';
 import { childNames, isOwnedBy, labels } from '../resources/names.js';
 import { isPreflight, triesOf } from '../resources/preflightPod.js';
 import { attemptOf, isWorker } from '../resources/workerJob.js';
 import type { Settings } from '../settings.js';
+import { type ParseJob, parseAnew } from './parsedJobs.js';
 import type { World } from './world.js';
 
 /** What was observed, sorted into what it means. Pure. */
-export function worldOf(observed: Observed, live: Live, settings: Settings, nowMs: number): World {
+export function worldOf(
+  observed: Observed,
+  live: Live,
+  settings: Settings,
+  nowMs: number,
+  parse: ParseJob = parseAnew,
+): World {
   const { job: object } = observed;
   const { namespace = '', name = '', uid = '', generation = 0, deletionTimestamp } = object.metadata ?? {};
   const mine = <T extends KubernetesObject>(all: readonly T[]): readonly T[] => all.filter((item) => isMine(item, uid));
@@ -28,7 +35,11 @@ export function worldOf(observed: Observed, live: Live, settings: Settings, nowM
     generation,
     isBeingDeleted: deletionTimestamp !== undefined,
     status: object.status ?? {},
-    job: jobOf(object, resolved && readJobConfigMap(resolved)),
+    job: jobOf(
+      object,
+      resolved && parse(uid, 'resolved', textOfJob(resolved), () => readJobConfigMap(resolved)),
+      parse,
+    ),
     observed,
     live,
     settings,
@@ -45,17 +56,12 @@ export function worldOf(observed: Observed, live: Live, settings: Settings, nowM
 const isMine = (object: KubernetesObject, uid: string): boolean => isOwnedBy(object, uid);
 
 /** The job on record, with the fields that may change taken from the resource. */
-function jobOf(object: FineTuneJobObject, resolved: FineTuneJob | undefined): World['job'] {
-  const { name, labels: ownLabels, annotations } = object.metadata ?? {};
+function jobOf(object: FineTuneJobObject, resolved: FineTuneJob | undefined, parse: ParseJob): World['job'] {
+  const { uid = '', name, labels: ownLabels, annotations } = object.metadata ?? {};
+  const metadata = { name, ...(ownLabels && { labels: ownLabels }), ...(annotations && { annotations }) };
   try {
-    const written = checkJob(
-      {
-        apiVersion,
-        kind,
-        metadata: { name, ...(ownLabels && { labels: ownLabels }), ...(annotations && { annotations }) },
-        spec: object.spec,
-      },
-      { file: `FineTuneJob ${name}` },
+    const written = parse(uid, 'written', JSON.stringify([metadata, object.spec]), () =>
+      checkJob({ apiVersion, kind, metadata, spec: object.spec }, { file: `FineTuneJob ${name}` }),
     );
     if (!resolved) return written;
     const { suspend, activeDeadlineSeconds, ttlSecondsAfterFinished, workers } = written.spec;

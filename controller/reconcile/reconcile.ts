@@ -1,16 +1,22 @@
+import type { FineTuneJobStatus } from '../../api/sections/status.js';
 import type { Clock } from '../../common/clock.js';
-import { canonicalJson } from '../../common/hash.js';
 import type { Change, Cluster, JobKey, Live, Outcome } from '../cluster/cluster.js';
+import type { FineTuneJobObject } from '../cluster/kube/objects.js';
 import { tokenOf } from '../resources/access.js';
 import type { Settings } from '../settings.js';
 import { aboutLines } from './about.js';
 import { changesFor } from './changes.js';
 import { type Decision, decide } from './decide.js';
 import { eventsBetween } from './events.js';
+import type { ParseJob } from './parsedJobs.js';
+import type { Patience } from './patience.js';
 import { policies } from './policies/index.js';
 import { worldOf } from './read.js';
 import { membersOf, ownPart, requeueMs, settle } from './settle.js';
+import { mergePatch } from './statusPatch.js';
 import type { World } from './world.js';
+
+const soonMs = 100;
 
 export interface ReconcileDeps {
   readonly cluster: Cluster;
@@ -21,8 +27,13 @@ export interface ReconcileDeps {
   readonly live: (uid: string) => Live;
   /** Membership follows what was seen and decided. */
   readonly follow: (world: World, decision: Decision) => void;
+  readonly patience: Patience;
+  readonly parse: ParseJob;
   readonly signal: AbortSignal;
 }
+
+/** What came of the status: nothing to write, something that can wait, or a write. */
+type Written = { readonly kind: 'same' } | { readonly kind: 'waits'; readonly leftMs: number } | Outcome;
 
 /** Brings one job a step further; answers when it wants to be looked at again, if nothing happens before. */
 export async function reconcile(key: JobKey, deps: ReconcileDeps): Promise<number | undefined> {
@@ -30,24 +41,46 @@ export async function reconcile(key: JobKey, deps: ReconcileDeps): Promise<numbe
   const observed = await cluster.observe(key, signal);
   if (!observed) return undefined;
   const uid = observed.job.metadata?.uid ?? '';
-  const world = worldOf(observed, live(uid), settings, clock.now());
+  const world = worldOf(observed, live(uid), settings, clock.now(), deps.parse);
   const decision = decide(policies, world);
   follow(world, decision);
   const outcomes = await applyAll(changesFor(world, decision, tokenOf(masterKey, world.owner)), key, uid, deps);
   if (decision.kind === 'leave' || decision.kind === 'remove') return undefined;
   const status = settle(world, decision, outcomes);
-  if (!isEqual(ownPart(world.status), status)) {
-    const about = aboutLines(
-      { ...world.status, ...status, summary: { ...world.status.summary, ...status.summary } },
-      membersOf(world),
-    );
-    await cluster.writeStatus(key, { ...status, about }, signal);
-    await cluster.emit(observed.job, eventsBetween(world.status, status), signal);
-  }
-  const blocked = outcomes.some(({ kind }) => kind !== 'done');
-  const again = requeueMs(world, decision);
-  return blocked ? Math.min(again ?? 10_000, outcomes.some(({ kind }) => kind === 'stale') ? 1000 : 10_000) : again;
+  const written = await write(observed.job, world, status, deps);
+  const kinds = [...outcomes, written].map(({ kind }) => kind);
+  const due = [requeueMs(world, decision)];
+  if (written.kind === 'waits') due.push(written.leftMs);
+  // The next step may follow from what was just done, and nobody tells us of our own writes.
+  if (kinds.includes('done')) due.push(soonMs);
+  if (kinds.includes('stale')) due.push(1000);
+  if (kinds.includes('taken') || kinds.includes('failed')) due.push(10_000);
+  const wishes = due.filter((ms) => ms !== undefined);
+  return wishes.length === 0 ? undefined : Math.min(...wishes);
 }
+
+async function write(
+  job: FineTuneJobObject,
+  world: World,
+  status: FineTuneJobStatus,
+  { cluster, patience, signal }: ReconcileDeps,
+): Promise<Written> {
+  const { status: before, nowMs } = world;
+  const { uid } = world.owner;
+  const patch = mergePatch({ ...ownPart(before) }, { ...status });
+  const leftMs = patch && isCountOnly(patch) ? patience.leftMs(uid, nowMs) : 0;
+  if (leftMs > 0) return { kind: 'waits', leftMs };
+  patience.forget(uid);
+  if (!patch) return { kind: 'same' };
+  const whole = { ...before, ...status, summary: { ...before.summary, ...status.summary } };
+  const outcome = await cluster.patchStatus(job, { ...patch, about: aboutLines(whole, membersOf(world)) }, signal);
+  if (outcome.kind === 'done') await cluster.emit(job, eventsBetween(before, status), signal);
+  return outcome;
+}
+
+/** Pods come one by one: how many there are is told with the state that follows from it, if that comes soon. */
+const isCountOnly = ({ workers, ...others }: Readonly<Record<string, unknown>>): boolean =>
+  Object.keys(others).length === 0 && Object.keys(workers ?? {}).join() === 'replicas';
 
 /** In their order; the first that is not done ends it, because later ones may need it. */
 async function applyAll(
@@ -55,7 +88,7 @@ async function applyAll(
   key: JobKey,
   uid: string,
   { cluster, signal }: ReconcileDeps,
-): Promise<readonly Outcome[]> {
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const change of changes) {
     const outcome = await cluster.perform(key, uid, change, signal);
@@ -64,5 +97,3 @@ async function applyAll(
   }
   return outcomes;
 }
-
-const isEqual = (a: object, b: object): boolean => canonicalJson(a) === canonicalJson(b);

@@ -46,8 +46,9 @@ export const authorityConfigMap = (owner: Owner, { authority, controllerAuthorit
   data: { 'ca.crt': authority, 'controller-ca.crt': controllerAuthority ?? '' },
 });
 
-export const readJobConfigMap = ({ data }: V1ConfigMap): FineTuneJob =>
-  checkJob(JSON.parse(data?.['job.json'] ?? '{}'), { file: 'the resolved job' });
+export const textOfJob = ({ data }: V1ConfigMap): string => data?.['job.json'] ?? '{}';
+export const readJobConfigMap = (map: V1ConfigMap): FineTuneJob =>
+  checkJob(JSON.parse(textOfJob(map)), { file: 'the resolved job' });
 
 export const readRecipeConfigMap = ({ data }: V1ConfigMap): RecipeReference =>
   recipeReference.parse(JSON.parse(data?.['recipe.json'] ?? '{}'));

@@ -5,10 +5,10 @@ import { childNames, childSelector, isOwnedBy, labels } from '../../resources/na
 import { queueLabel } from '../../resources/scheduling.js';
 import { attemptOf } from '../../resources/workerJob.js';
 import type { Change, Cluster, JobKey, Observed, Outcome } from '../cluster.js';
-import { fieldManager, type KubeClient } from './client.js';
+import { fieldManager, type KubeClient, type Selection } from './client.js';
 import type { EventRecorder } from './eventRecorder.js';
 import type { Kueue } from './kueue.js';
-import type { CoreV1Event, FineTuneJobObject, KubernetesObject, V1Job, V1Pod } from './objects.js';
+import type { CoreV1Event, FineTuneJobObject, KubernetesObject, V1ConfigMap, V1Job, V1Pod } from './objects.js';
 import { createReflector, type Mirror, type Reflector } from './reflector.js';
 import { type Resource, resources } from './resources.js';
 
@@ -21,8 +21,8 @@ export interface KubeClusterOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
-  /** Something of this job has changed. */
-  readonly onChange: (key: JobKey) => void;
+  /** The job itself has changed, or something that belongs to it. */
+  readonly onChange: (key: JobKey, what: 'job' | 'child') => void;
   /** Asks workers to hand over and leave. */
   readonly release: (uid: string, pods: readonly string[]) => void;
 }
@@ -32,6 +32,7 @@ export interface KubeCluster extends Cluster {
   run(signal: AbortSignal): Promise<void>;
   readonly synced: Promise<void>;
   readonly fineTuneJobs: Mirror<FineTuneJobObject>;
+  readonly configMaps: Mirror<V1ConfigMap>;
   pods(key: JobKey): readonly V1Pod[];
   /** When the API server was last heard, by the monotonic clock: the oldest of all watches. */
   readonly heardAtMs: () => number;
@@ -45,8 +46,11 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
   const reflect = <T extends KubernetesObject>(
     resource: Resource<T>,
     keyOf: (object: T) => JobKey | undefined,
-    selection: { readonly labelSelector?: string; readonly fieldSelector?: string } = {},
-    resync = false,
+    {
+      resync = false,
+      keep,
+      ...selection
+    }: Partial<Selection> & { readonly resync?: boolean; readonly keep?: (object: T) => T } = {},
   ): Reflector<T> =>
     createReflector<T>({
       client,
@@ -56,26 +60,36 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
       log,
       random,
       ...(resync && { resyncMs }),
+      ...(keep && { keep }),
       groupOf: (object) => groupName(parentKey(object)),
       onChange: (object) => {
         const key = keyOf(object);
-        if (key) onChange(key);
+        if (key) onChange(key, resource === resources.fineTuneJobs ? 'job' : 'child');
       },
     });
   const children = { labelSelector: childSelector };
-  const fineTuneJobs = reflect(resources.fineTuneJobs, ownKey, {}, true);
+  const fineTuneJobs = reflect(resources.fineTuneJobs, ownKey, { resync: true });
   const mirrors = {
     jobs: reflect(resources.jobs, parentKey, children),
-    pods: reflect(resources.pods, parentKey, children),
+    pods: reflect(resources.pods, parentKey, { ...children, keep: keptPod }),
     configMaps: reflect(resources.configMaps, parentKey, children),
     disruptionBudgets: reflect(resources.disruptionBudgets, parentKey, children),
-    networkPolicies: reflect(resources.networkPolicies, parentKey, children),
+    networkPolicies: reflect(resources.networkPolicies, parentKey, { ...children, keep: keptHead }),
   };
   // Events carry no labels: which job they are about follows from the name of the pod or Job.
   const involved = (event: CoreV1Event) => parentOfInvolved(event, mirrors);
   const warnings = ['FailedCreate', 'FailedMount'].map((reason) =>
     reflect(resources.events, involved, { fieldSelector: `reason=${reason}` }),
   );
+  const mirrorOf = new Map<Resource<never>, Reflector<never>>([
+    [resources.jobs, mirrors.jobs],
+    [resources.pods, mirrors.pods],
+    [resources.configMaps, mirrors.configMaps],
+    [resources.disruptionBudgets, mirrors.disruptionBudgets],
+    [resources.networkPolicies, mirrors.networkPolicies],
+  ] as never);
+  /** What we have just written is known before the watch tells it. */
+  const note: Note = (of, object) => mirrorOf.get(of as Resource<never>)?.note(object as never);
   const all: readonly Reflector<never>[] = [fineTuneJobs, ...Object.values(mirrors), ...warnings] as never;
 
   const observe: Cluster['observe'] = async (key, signal) => {
@@ -98,10 +112,16 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
   };
   return {
     observe,
-    perform: (key, uid, change, signal) => perform({ client, release }, key, uid, change, signal),
-    async writeStatus({ namespace: ns, name }, status, signal) {
-      const object = { metadata: { namespace: ns, name }, status } as FineTuneJobObject;
-      await client.apply(resources.fineTuneJobs, object, { manager: fieldManager, subresource: 'status', signal });
+    perform: (key, uid, change, signal) => perform({ client, release, note }, key, uid, change, signal),
+    async patchStatus({ metadata }, status, signal) {
+      const { namespace: ns = '', name = '', uid, resourceVersion } = metadata ?? {};
+      // Only onto the version that it was made from: what the patch leaves out is as it was there.
+      const patch = { metadata: { uid, resourceVersion }, status };
+      const at = { namespace: ns, name, subresource: 'status' };
+      const answer = await client.merge(resources.fineTuneJobs, at, patch, signal);
+      if (typeof answer === 'string') return { kind: 'stale' };
+      fineTuneJobs.note(answer);
+      return { kind: 'done' };
     },
     async emit(job, told, signal) {
       for (const event of told) await events.record(job, event, signal);
@@ -111,10 +131,19 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
     },
     synced: Promise.all(all.map(({ synced }) => synced)).then(() => {}),
     fineTuneJobs,
+    configMaps: mirrors.configMaps,
     pods: (key) => mirrors.pods.group(groupName(key)),
     heardAtMs: () => Math.min(...all.map(({ heardAtMs }) => heardAtMs)),
   };
 }
+
+/** Of a pod its template, of a network policy its rules are never read: many of them are a good part of the memory. */
+const keptPod = ({ metadata, spec, status }: V1Pod): V1Pod => ({
+  ...(metadata && { metadata }),
+  spec: { containers: [], ...(spec?.nodeName !== undefined && { nodeName: spec.nodeName }) },
+  ...(status && { status }),
+});
+const keptHead = <T extends KubernetesObject>({ metadata }: T): T => ({ metadata }) as T;
 
 const ownKey = ({ metadata }: KubernetesObject): JobKey => ({
   namespace: metadata?.namespace ?? '',
@@ -157,10 +186,11 @@ async function withCurrent(
   return current ? [...found, current] : found;
 }
 
-type PerformDeps = Pick<KubeClusterOptions, 'client' | 'release'>;
+type Note = <T extends KubernetesObject>(resource: Resource<T>, object: T) => void;
+type PerformDeps = Pick<KubeClusterOptions, 'client' | 'release'> & { readonly note: Note };
 
 async function perform(
-  { client, release }: PerformDeps,
+  { client, release, note }: PerformDeps,
   { namespace }: JobKey,
   uid: string,
   change: Change,
@@ -168,21 +198,24 @@ async function perform(
 ): Promise<Outcome> {
   const jobPatch = async (name: string, resourceVersion: string, spec: object): Promise<Outcome> => {
     const patch = { metadata: { resourceVersion }, spec };
-    const answer = await client.merge(resources.jobs, { namespace, name }, patch, signal);
-    return typeof answer === 'string' ? { kind: 'stale' } : { kind: 'done' };
+    return written(resources.jobs, await client.merge(resources.jobs, { namespace, name }, patch, signal));
+  };
+  const written = <T extends KubernetesObject>(of: Resource<T>, answer: T | 'changed' | 'missing'): Outcome => {
+    if (typeof answer === 'string') return { kind: 'stale' };
+    note(of, answer);
+    return { kind: 'done' };
   };
   try {
     switch (change.kind) {
       case 'create':
-        return await create(client, namespace, uid, change.object, signal);
+        return await create({ client, note }, namespace, uid, change.object, signal);
       case 'apply': {
         const options = { manager: fieldManager, signal };
         const resource = resourceOf(change.object);
         const at = { namespace, name: change.object.metadata?.name ?? '' };
         const there = await client.get(resource, at, signal);
         if (there && !isOwnedBy(there, uid)) return { kind: 'taken', of: resource.kind, name: at.name };
-        const answer = await client.apply(resource, change.object, options);
-        return typeof answer === 'string' ? { kind: 'stale' } : { kind: 'done' };
+        return written(resource, await client.apply(resource, change.object, options));
       }
       case 'scale': {
         const { name, replicas, resourceVersion } = change;
@@ -221,7 +254,7 @@ function resourceOf({ kind }: { readonly kind?: string }): Resource<KubernetesOb
 }
 
 async function create(
-  client: KubeClient,
+  { client, note }: Pick<PerformDeps, 'client' | 'note'>,
   namespace: string,
   uid: string,
   object: KubernetesObject & { readonly kind?: string },
@@ -229,7 +262,11 @@ async function create(
 ): Promise<Outcome> {
   const resource = resourceOf(object);
   const name = object.metadata?.name ?? '';
-  if ((await client.create(resource, object, signal)) !== 'exists') return { kind: 'done' };
+  const made = await client.create(resource, object, signal);
+  if (made !== 'exists') {
+    note(resource, made);
+    return { kind: 'done' };
+  }
   // The token's Secret is never read: that its name is taken is all there is to know.
   if (resource === resources.secrets) return { kind: 'done' };
   const there = await client.get(resource, { namespace, name }, signal);

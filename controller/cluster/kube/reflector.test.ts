@@ -145,3 +145,44 @@ test('a watch on a half-open connection is given up after three missing bookmark
   }
   assert.deepEqual(watch.told, ['a=1', 'a=2']);
 });
+
+test('what was written by ourselves is known at once, and its echo is not told', async () => {
+  await using api = await HostileApi.start();
+  api.put('a', { value: '1' });
+  api.next('watch', 'stall');
+  await using watch = await watching(api);
+  await watch.reflector.synced;
+  await api.heard('watch', 1);
+  api.put('mine', { value: '1' });
+  const mine = () => structuredClone(api.object('mine')) as V1ConfigMap;
+  const first = mine();
+  watch.reflector.note(first);
+  assert.deepEqual([watch.state(), watch.told], [{ a: '1', mine: '1' }, ['a=1']]);
+  assert.deepEqual(
+    watch.reflector.group('1').map(({ metadata }) => metadata?.name),
+    ['a', 'mine'],
+  );
+  api.put('mine', { value: '2' });
+  watch.reflector.note(mine());
+  // An answer that was under way for long.
+  watch.reflector.note(structuredClone(first));
+  assert.equal(watch.state().mine, '2');
+  // The stalled watch ends, the next one tells all of it: our own writes are no news.
+  api.resetAll();
+  api.put('b', { value: '1' });
+  await watch.until(() => watch.reflector.get('ns', 'b') !== undefined);
+  assert.deepEqual([watch.state(), watch.told], [{ a: '1', mine: '2', b: '1' }, ['a=1', 'b=1']]);
+});
+
+test('an answer that comes after the watch has told that its object is gone brings nothing back', async () => {
+  await using api = await HostileApi.start();
+  await using watch = await watching(api);
+  await watch.reflector.synced;
+  api.put('mine', { value: '1' });
+  const answer = structuredClone(api.object('mine')) as V1ConfigMap;
+  api.remove('mine');
+  api.put('later', { value: '1' });
+  await watch.until(() => watch.reflector.get('ns', 'later') !== undefined);
+  watch.reflector.note(answer);
+  assert.deepEqual(watch.state(), { later: '1' });
+});

@@ -34,7 +34,16 @@ export interface Mirror<T> {
   readonly size: number;
 }
 
-export interface Reflector<T> extends Mirror<T> {
+/** A mirror that can be told what the API server has just answered, ahead of the watch. */
+export interface NotableMirror<T> extends Mirror<T> {
+  /**
+   * The answer to our own write. What the watch has told already, or tells later of the same version, is not told again, and
+   * nothing older than the answer is taken any more.
+   */
+  note(object: T): void;
+}
+
+export interface Reflector<T> extends NotableMirror<T> {
   /** Lists and watches until the signal is aborted; survives whatever the API server does. */
   run(signal: AbortSignal): Promise<void>;
   /** After the first whole list. */
@@ -84,6 +93,12 @@ class ListWatch<T extends KubernetesObject> implements Reflector<T> {
   }
   get heardAtMs(): number {
     return this.#heardAtMs;
+  }
+  note(object: T): void {
+    // A watch tells in order: at or behind what it has told, the answer is old news, of an object that may be gone by now.
+    if (!isNewer(versionOf(object), this.#resourceVersion)) return;
+    const key = keyOf(object);
+    if (isNewer(versionOf(object), versionOf(this.#objects.get(key)))) this.#put(key, this.#kept(object));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -173,16 +188,22 @@ class ListWatch<T extends KubernetesObject> implements Reflector<T> {
 
   #take(object: T): void {
     const key = keyOf(object);
-    if (versionOf(this.#objects.get(key)) === versionOf(object)) return;
+    if (!isNewer(versionOf(object), versionOf(this.#objects.get(key)))) return;
     const kept = this.#kept(object);
+    this.#put(key, kept);
+    this.#tell(kept);
+  }
+
+  #put(key: string, kept: T): void {
     this.#unindex(this.#objects.get(key));
     this.#objects.set(key, kept);
     this.#index(kept);
-    this.#tell(kept);
   }
 
   #drop(object: T): void {
     const key = keyOf(object);
+    // Another object took the name meanwhile, by our own creation.
+    if (isNewer(versionOf(this.#objects.get(key)), versionOf(object))) return;
     this.#unindex(this.#objects.get(key));
     if (this.#objects.delete(key)) this.#tell(object);
   }
@@ -245,6 +266,12 @@ class ListWatch<T extends KubernetesObject> implements Reflector<T> {
 }
 
 const keyOf = ({ metadata }: KubernetesObject): string => `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`;
+/**
+ * Versions of one resource are whole numbers that grow: Kubernetes says so since 1.35, and every API server over etcd has done
+ * it before.
+ */
+const isNewer = (version: string | undefined, than: string | undefined): boolean =>
+  than === undefined || than === '' || Number(version) > Number(than);
 const versionOf = (object: KubernetesObject | undefined): string | undefined => object?.metadata?.resourceVersion;
 
 /** An ERROR event carries a Status. */

@@ -13,20 +13,27 @@ export interface KubeViewStoreOptions {
   readonly signal: AbortSignal;
   /** The highest number that was ever published: were the object deleted, numbers would not begin anew. */
   readonly floor: number;
+  /** The object as a mirror knows it: for the first read, which most jobs find nothing by. Writes always ask the server. */
+  readonly mirrored?: (() => V1ConfigMap | undefined) | undefined;
 }
 
 /** Views in one ConfigMap, replaced only at the resourceVersion that was read. */
-export function kubeViewStore({ client, owner, signal, floor }: KubeViewStoreOptions): ViewStore {
+export function kubeViewStore({ client, owner, signal, floor, mirrored }: KubeViewStoreOptions): ViewStore {
   const at = { namespace: owner.namespace, name: childNames.view(owner.name) };
-  const stored = async (): Promise<V1ConfigMap | undefined> => {
-    const found = await client.get(resources.configMaps, at, signal);
+  let isFirst = true;
+  const stored = async (from?: () => V1ConfigMap | undefined): Promise<V1ConfigMap | undefined> => {
+    const found = from ? from() : await client.get(resources.configMaps, at, signal);
     if (found && !isOwnedBy(found, owner.uid)) fail('NameTaken', { kind: 'ConfigMap', name: at.name });
     return found;
   };
   const viewOf = (object: V1ConfigMap | undefined): View | undefined =>
     (object && readView(object)) ?? (floor > 0 ? { number: floor, members: [] } : undefined);
   return {
-    read: async () => viewOf(await stored()),
+    async read() {
+      const found = await stored(isFirst ? mirrored : undefined);
+      isFirst = false;
+      return viewOf(found);
+    },
     async write(view) {
       const found = await stored();
       if (view.number <= (viewOf(found)?.number ?? 0)) return 'taken';
