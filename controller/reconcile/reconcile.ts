@@ -51,8 +51,9 @@ export async function reconcile(key: JobKey, deps: ReconcileDeps): Promise<numbe
   const kinds = [...outcomes, written].map(({ kind }) => kind);
   const due = [requeueMs(world, decision)];
   if (written.kind === 'waits') due.push(written.leftMs);
-  // The next step may follow from what was just done, and nobody tells us of our own writes.
-  if (kinds.includes('done')) due.push(soonMs);
+  // The next step may follow from what was just done, and nobody tells us of our own writes. Where workers train it follows
+  // from their pods, and those are told.
+  if (kinds.includes('done') && decision.kind !== 'train') due.push(soonMs);
   if (kinds.includes('stale')) due.push(1000);
   if (kinds.includes('taken') || kinds.includes('failed')) due.push(10_000);
   const wishes = due.filter((ms) => ms !== undefined);
