@@ -75,7 +75,8 @@ export async function startController(
   await writeFile(config, JSON.stringify(configOf(query, http)));
   const out = openSync(log, 'a');
   // As the image starts it.
-  const child = spawn(process.execPath, ['--enable-source-maps', main], {
+  const flags = ['--enable-source-maps', '--max-old-space-size=384', '--max-semi-space-size=8'];
+  const child = spawn(process.execPath, [...flags, main], {
     stdio: ['ignore', out, out],
     env: {
       NODE_ENV: 'production',
