@@ -90,8 +90,12 @@ function lanesOf(state: ExchangeState, cost: number): Lanes {
   return lanes;
 }
 
-const endOf = (state: ExchangeState, { leaf, sinceMs }: Claim, rate: number): number =>
-  sinceMs + costOf(state, leaf) / rate;
+/** When a claimed leaf should end; one that is overdue will take as long again, as far as anybody can tell. */
+function endOf(state: ExchangeState, { leaf, sinceMs }: Claim, rate: number): number {
+  const expectedMs = costOf(state, leaf) / rate;
+  const ranMs = state.nowMs - sinceMs;
+  return ranMs > expectedMs * state.rules.timing.overdueFactor ? state.nowMs + ranMs : sinceMs + expectedMs;
+}
 
 /** The last open leaf in the home that has most to do. */
 function lastOfTheLongest(state: ExchangeState, open: readonly Leaf[]): number | undefined {
@@ -121,7 +125,8 @@ function homesOf(state: ExchangeState, open: readonly Leaf[]): { leftMs: number;
 
 /** Nothing is open: a leaf that somebody else runs, if it would be done here clearly earlier. */
 function pickSlow(state: ExchangeState): number | undefined {
-  if (state.rate === 0) return undefined;
+  const ownRate = state.rate || usualRate(state);
+  if (ownRate === 0) return undefined;
   const pieces = piecesOf(state, state.step);
   const here = new Set(state.running.filter(({ step }) => step === state.step).map(({ leaf }) => leaf));
   let pick: number | undefined;
@@ -133,7 +138,7 @@ function pickSlow(state: ExchangeState): number | undefined {
     const ranMs = state.nowMs - claim.sinceMs;
     const leftMs =
       ranMs > expectedMs * state.rules.timing.overdueFactor ? Number.POSITIVE_INFINITY : expectedMs - ranMs;
-    const hereMs = (cost / state.rate) * 1.25;
+    const hereMs = (cost / ownRate) * 1.25;
     if (leftMs > hereMs && leftMs > latest) [pick, latest] = [leaf, leftMs];
   }
   return pick;
@@ -159,10 +164,21 @@ function costOf(state: ExchangeState, leaf: number): number {
   return node === undefined ? 1 : state.rules.leavesOf(state.step)[node.from]!.cost;
 }
 
-/** Cost units per millisecond of one engine; an unmeasured one is taken to be like our own. */
+/**
+ * Cost units per millisecond of one engine. An unmeasured one is taken to be like our own, and a newcomer takes itself to be
+ * like those it has heard of: as slow as nothing else it would never be given a first leaf.
+ */
 function rateOf(state: ExchangeState, id: string): number {
   const known = id === state.self ? state.rate : (state.peers.get(id)?.status?.rate ?? 0);
-  return known || state.rate || 1;
+  return known || state.rate || usualRate(state) || 1;
+}
+
+/** The mean of what peers say of themselves; 0 = nobody has measured. */
+function usualRate({ peers }: ExchangeState): number {
+  let [sum, count] = [0, 0];
+  for (const { status } of peers.values())
+    if (status !== undefined && status.rate > 0) [sum, count] = [sum + status.rate, count + 1];
+  return count === 0 ? 0 : sum / count;
 }
 
 function speedOf(state: ExchangeState, id: string): number {

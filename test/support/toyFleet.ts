@@ -35,8 +35,11 @@ export interface Fleet {
   committed(step: number): Promise<void>;
   /** Resolves when a view names this worker as one that trains. */
   joined(id: string): Promise<void>;
-  /** Nobody computes a step from `gateStep` on before this. */
+  /** Resolves when this worker has told of a step in which it computed a leaf. */
+  computed(id: string): Promise<void>;
+  /** None of the first workers computes a step from `gateStep` on before this. */
   openGate(): Promise<void>;
+  /** One more, which no gate holds. */
   add(id: string): Promise<ToyProcess>;
   close(): Promise<void>;
 }
@@ -53,6 +56,8 @@ export async function toyFleet(
   let highest = -1;
   let awaited: { readonly id: string; readonly resolve: () => void }[] = [];
   let waiting: { step: number; resolve: () => void }[] = [];
+  const busy = new Set<string>();
+  let expected: { readonly id: string; readonly resolve: () => void }[] = [];
   const oracle = await openOracle({
     store: fileViewStore(join(folder, 'views')),
     transport: grpcTransport(),
@@ -64,19 +69,22 @@ export async function toyFleet(
       for (const { id, resolve } of awaited) if (isIn(id)) resolve();
       awaited = awaited.filter(({ id }) => !isIn(id));
     },
-    onEvent: (_, { step }) => {
+    onEvent: (worker, { step }) => {
+      if ((step?.leavesComputed ?? 0) > 0) busy.add(worker);
+      for (const { id, resolve } of expected) if (busy.has(id)) resolve();
+      expected = expected.filter(({ id }) => !busy.has(id));
       highest = Math.max(highest, step?.step ?? -1);
       for (const one of waiting.filter(({ step: wanted }) => wanted <= highest)) one.resolve();
       waiting = waiting.filter(({ step: wanted }) => wanted > highest);
     },
   });
-  const launch = async (id: string) => {
-    const { process, address } = await start({ ...orders, ...gate, id, token, address: `unix:${folder}/${id}.sock` });
+  const launch = async (id: string, own: Partial<ToyOrders>) => {
+    const { process, address } = await start({ ...orders, ...own, id, token, address: `unix:${folder}/${id}.sock` });
     oracle.register({ id, address });
     return process;
   };
   // In order of their names, whichever starts first.
-  const processes = await Promise.all(Array.from({ length: count }, (_, i) => launch(`w${i}`)));
+  const processes = await Promise.all(Array.from({ length: count }, (_, i) => launch(`w${i}`, gate)));
   await oracle.form(AbortSignal.timeout(30_000));
   return {
     oracle,
@@ -91,9 +99,14 @@ export async function toyFleet(
         if (oracle.view?.members.some((member) => member.id === id && member.joined)) resolve();
         else awaited.push({ id, resolve });
       }),
+    computed: (id) =>
+      new Promise((resolve) => {
+        if (busy.has(id)) resolve();
+        else expected.push({ id, resolve });
+      }),
     openGate: () => writeFile(gateFile, ''),
     async add(id) {
-      const process = await launch(id);
+      const process = await launch(id, {});
       processes.push(process);
       return process;
     },

@@ -48,13 +48,14 @@ test('one of four processes is killed in the middle: the others do not restart, 
 
 test('a process is asked to stop and another one joins, while training goes on to the same SHA-256', async (t) => {
   const expected = await train(1);
-  // However slowly the newcomer starts: the second half waits for it.
+  // However slow the newcomer is: the second half waits for its work.
   const fleet = await toyFleet(2, { ...orders, gateStep: 10 });
   t.after(() => fleet.close());
   await fleet.committed(3);
   fleet.processes[0]!.child.kill('SIGTERM');
   const late = await fleet.add('late');
   await fleet.joined('late');
+  await fleet.computed('late');
   await fleet.openGate();
   const [left, stayed, joined] = await Promise.all(
     [fleet.processes[0]!, fleet.processes[1]!, late].map(({ result }) => result),
