@@ -70,6 +70,6 @@ async function runClusterTests() {
   const environment = verdict.where === 'here' ? own : process.env;
   const code = runTests(isAsked ? args : ['--kind', 'cluster'], environment);
   if (verdict.where === 'theirs') return code;
-  const down = spawnSync(process.execPath, [...clusterMain, 'down'], { cwd: root, stdio: ['ignore', 2, 2] });
+  const down = spawnSync(process.execPath, [...clusterMain, 'down'], { cwd: root, stdio: ['ignore', 'ignore', 2] });
   return code || (down.status ?? 1);
 }
