@@ -39,7 +39,7 @@ export const schemaOf = (schema: z.ZodType): SchemaNode =>
   z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
 
 /**
- * The manifest's schema, for messages, the CRD and the reference. Made at the first call and never again: it takes 15 ms, and
+ * The manifest's schema, for messages, the CRD and the reference. Made at the first call and never again: it takes long, and
  * a controller reads manifests all the time.
  */
 export const jobSchema: () => SchemaNode = once(() => schemaOf(fineTuneJob));
