@@ -118,6 +118,8 @@ function setUp(paths: Paths, tools: Tools, node: NodePlan): string {
     'mount --make-rshared /',
     'mount -t proc proc /proc',
     'mount -t tmpfs -o mode=755 tmpfs /run',
+    // Of the node's own network. The CNI plugin sets it with the node's first pod, and services must work before.
+    'echo 1 > /proc/sys/net/ipv4/ip_forward',
     'mkdir -p /run/espalier/kube /run/espalier/pause /run/espalier/sysctl /run/netns',
     bind(dirname(tools.kube), '/run/espalier/kube'),
     bind(dirname(tools.pause), '/run/espalier/pause'),

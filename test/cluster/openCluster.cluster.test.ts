@@ -27,6 +27,14 @@ after(async () => {
   await cluster?.own?.down();
 });
 
+test('the machine reaches a service through a node that no pod ever ran on', async () => {
+  await cluster.kubectl(['cordon', 'node-1']);
+  await using _s3 = await cluster.startS3(namespace);
+  await cluster.kubectl(['uncordon', 'node-1']);
+  const nodes = await cluster.kubectl(['get', 'pod', '-A', '-o', 'jsonpath={.items[*].spec.nodeName}']);
+  assert.equal(nodes, 'node-2');
+});
+
 test('two nodes are Ready, and pods on both reach each other, names, and the API with their own token', async () => {
   assert.deepEqual(cluster.nodes, ['node-1', 'node-2']);
   const image = await nodeImage(cluster);
