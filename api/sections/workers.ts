@@ -52,7 +52,10 @@ const volume = z
 export const workers = z
   .strictObject({
     replicas: count('Workers wanted. Their number never changes the adapter.', { max: 1024 }).default(1),
-    minReplicas: count('Fewest workers to begin with: an attempt waits, and the job is paused, until so many are there. Once it trains, it goes on with as many as are left.', { max: 1024 }).default(1),
+    minReplicas: count(
+      'Fewest workers to begin with: an attempt waits, and the job is paused, until so many are there. Once it trains, it goes on with as many as are left.',
+      { max: 1024 },
+    ).default(1),
     maxReplicas: count('Most workers that `replicas` may be scaled to.', { max: 1024 }).default(1024),
     device: z.enum(['cpu', 'webgpu', 'cuda']).describe('Execution provider.').default('cpu'),
     memoryBudget: memoryQuantity(

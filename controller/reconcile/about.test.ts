@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type FineTuneJobStatus, status as schema } from '../../api/sections/status.js';
+import { aDataReport } from '../../test/support/aDataReport.js';
 import { aboutLines, type WorkerLine } from './about.js';
 
 const training: FineTuneJobStatus = {
@@ -17,19 +18,7 @@ const training: FineTuneJobStatus = {
   progress: { step: 3, steps: 40, loss: 3.8, evalLoss: 3.9, tokensPerSecond: 250.4, etaSeconds: 37 },
   lastCheckpoint: { step: 2, time: '2026-01-01T00:00:05Z' },
   workers: { ready: 2, view: 4 },
-  data: {
-    rows: 66,
-    used: 64,
-    sequences: 20,
-    tokens: 3072,
-    supervisedTokens: 1010,
-    truncatedRows: 1,
-    truncatedPercent: 1.6,
-    evaluationRows: 8,
-    duplicates: 0,
-    contaminated: 0,
-    dropped: [{ reason: 'no text', rows: 2, example: 'train.jsonl:17' }],
-  },
+  data: aDataReport,
   resolved: { settings: ['lora.rank=16', 'training.seed=0 (default)'] },
   cost: { workerSeconds: 90, estimatedAtStep: 3, total: '0.05 CPU-h', estimate: '0.20 CPU-h' },
   artifact: 's3://models/a/',

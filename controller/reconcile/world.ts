@@ -1,9 +1,9 @@
 import type { EspalierError } from '../../api/errors.js';
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
+import type { RecipeReference, Verdict } from '../../api/podVerdict.js';
 import type { FineTuneJobStatus } from '../../api/sections/status.js';
 import type { Live, Observed } from '../cluster/cluster.js';
 import type { V1Job, V1Pod } from '../cluster/kube/objects.js';
-import type { RecipeReference } from '../resources/configMaps.js';
 import type { Owner } from '../resources/names.js';
 import type { Settings } from '../settings.js';
 
@@ -30,20 +30,6 @@ export interface World {
   /** Objects with our labels and one of our names that belong to somebody else. */
   readonly foreign: readonly { readonly kind: string; readonly name: string }[];
 }
-
-/** What a pod wrote as its last words (worker/pod/verdict.ts has the other end). */
-export type Verdict =
-  | { readonly outcome: 'ready'; readonly recipe: RecipeReference }
-  | { readonly outcome: 'published'; readonly url: string; readonly adapterSha256: string }
-  | { readonly outcome: 'left' }
-  | {
-      readonly outcome: 'failed';
-      readonly name: string;
-      readonly code: string;
-      readonly message: string;
-      readonly remedy: string;
-      readonly retry: boolean;
-    };
 
 export interface Ended {
   readonly pod: V1Pod;

@@ -1,24 +1,9 @@
-import { z } from 'zod';
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import { checkJob } from '../../api/parse/parseJob.js';
-import { statusData, statusResolved } from '../../api/sections/status.js';
+import { type RecipeReference, recipeReference } from '../../api/podVerdict.js';
 import type { V1ConfigMap } from '../cluster/kube/objects.js';
 import type { WorkerIdentity } from '../settings.js';
 import { childNames, metadataOf, type Owner } from './names.js';
-
-/** What the preflight found, as workers and later controllers read it. */
-export const recipeReference = z.strictObject({
-  recipeHash: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Folder with recipe.json, tokens.bin and job.json in the output store. */
-  preparedUrl: z.string().min(1).max(4096),
-  steps: z.number().int().min(1),
-  /** E.g. `64 rows, 3072 tokens, 1010 of them learned`. */
-  summary: z.string().max(1024),
-  /** For the status: what the preflight saw and resolved. */
-  data: statusData.optional(),
-  resolved: statusResolved.optional(),
-});
-export type RecipeReference = z.output<typeof recipeReference>;
 
 /** The job with every default filled in. Immutable: a later controller with other defaults goes on with these. */
 export const jobConfigMap = (owner: Owner, job: FineTuneJob): V1ConfigMap => ({

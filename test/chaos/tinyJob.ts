@@ -2,8 +2,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { systemClock } from '../../common/clock.js';
-import { silentLogger } from '../../common/log.js';
 import { packageRoot } from '../../common/root.js';
 import { sitesOf } from '../../worker/adapter/sites.js';
 import { parseModelSpec } from '../../worker/model/config.js';
@@ -11,6 +9,7 @@ import { encodeSafetensors, type GivenTensor } from '../../worker/model/safetens
 import { type Prepared, prepareJob } from '../../worker/preflight/prepare.js';
 import { writePrepared } from '../../worker/recipe/prepared.js';
 import { aJob } from '../support/aJob.js';
+import { quietPreparation } from '../support/preparing.js';
 import { seededNumbers } from '../support/tinyModel.js';
 
 /** A job small enough to be trained many times, on the real engine from real files. */
@@ -43,16 +42,7 @@ export async function tinyJob(folder: string, options: TinyJobOptions): Promise<
     training: { maxSteps: steps, batch: { sequences: leaves, microBatch: 1 }, learningRate: 0.001 },
   });
   const cacheFolder = join(folder, 'cache');
-  const prepared = await prepareJob(job, {
-    workingFolder: folder,
-    cacheDirectory: cacheFolder,
-    env: {},
-    secretOf: () => undefined,
-    clock: systemClock,
-    log: silentLogger,
-    signal: AbortSignal.timeout(120_000),
-    onPhase: () => {},
-  });
+  const prepared = await prepareJob(job, quietPreparation(folder, cacheFolder));
   const preparedFolder = join(folder, 'prepared');
   await writePrepared(preparedFolder, prepared.compiled, prepared.record);
   return { prepared, preparedFolder, cacheFolder, steps };

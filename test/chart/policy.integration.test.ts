@@ -102,7 +102,10 @@ test("pods of the controller share nothing of the node's and gain no rights", as
   const [container] = pod().spec!.containers;
   const cases: readonly (readonly [object, RegExp])[] = [
     [{ hostNetwork: true }, /worker pods may not share the node's namespaces/],
-    [{ volumes: [...(pod().spec?.volumes ?? []), { name: 'v', hostPath: { path: '/' } }] }, /worker pods may not mount the node's files/],
+    [
+      { volumes: [...(pod().spec?.volumes ?? []), { name: 'v', hostPath: { path: '/' } }] },
+      /worker pods may not mount the node's files/,
+    ],
     [
       { containers: [{ ...container!, securityContext: { allowPrivilegeEscalation: true } }] },
       /worker containers may not gain privileges/,

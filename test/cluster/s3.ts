@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { freePort } from '../support/versitygw.js';
+import { freePort } from '../support/freePort.js';
 import { until } from './command.js';
 
 const port = 7070;

@@ -9,24 +9,13 @@ import type { PodAttestor } from '../../controller/query/identityService.js';
 import { JobIndex } from '../../controller/query/jobIndex.js';
 import { pathsFor } from '../cluster/paths.js';
 import { ensureGoTool } from '../cluster/tools.js';
+import { aDataReport } from '../support/aDataReport.js';
 import { accessOf, aJobResource, aStep } from '../support/aJobResource.js';
 import { aStatusServer } from '../support/aStatusServer.js';
 import { masked, replay, shell } from './transcript.js';
 
 /** What its preflight has found, and what it took so far. */
-const data = {
-  rows: 66,
-  used: 64,
-  sequences: 20,
-  tokens: 3072,
-  supervisedTokens: 1010,
-  truncatedRows: 1,
-  truncatedPercent: 1.6,
-  evaluationRows: 8,
-  duplicates: 0,
-  contaminated: 0,
-  dropped: [{ reason: 'no text', rows: 2, example: 'train.jsonl:17' }],
-};
+const data = aDataReport;
 const resolved = {
   baseSha256: 'ba5e'.padEnd(64, '0'),
   baseRevision: 'main',

@@ -3,14 +3,10 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { cacheDirectory } from '../../cli/cacheDirectory.js';
-import { systemClock } from '../../common/clock.js';
-import { silentLogger } from '../../common/log.js';
 import { packageRoot } from '../../common/root.js';
 import type { RunRecord } from '../../worker/artifacts/record.js';
 import type { Base } from '../../worker/model/base.js';
-import { resolveBase } from '../../worker/model/resolve.js';
-import { hubSettings } from '../../worker/model/sources/hubSettings.js';
-import { openStore } from '../../worker/store/open.js';
+import { openBase } from '../support/preparing.js';
 import { checkPublished, checkTheirs } from './published.js';
 import { checkTinyExports } from './tinyExports.js';
 
@@ -26,7 +22,7 @@ const say = (line: string): void => {
 async function main(given: string | undefined): Promise<void> {
   const adapter = given === undefined ? await lastPublished() : resolve(given);
   const { base: trainedOn } = JSON.parse(await readFile(join(adapter, 'espalier.json'), 'utf8')) as RunRecord;
-  const base = await openBase(trainedOn.source);
+  const base = await openBase([trainedOn.source], cache);
   if (base.sha256 !== trainedOn.sha256)
     throw new Error(`${adapter} was trained on ${trainedOn.sha256}, ${trainedOn.source} is now ${base.sha256}`);
   const folder = await mkdtemp(join(tmpdir(), 'espalier-peer-'));
@@ -56,20 +52,6 @@ async function lastPublished(): Promise<string> {
   if (!newest) throw new Error(`no published adapter in ${runs}. Run: npm run quickstart, or name a folder`);
   return newest.folder;
 }
-
-const openBase = (source: string): Promise<Base> =>
-  resolveBase(
-    { sources: [source] },
-    {
-      cacheDirectory: cache,
-      hub: hubSettings(process.env),
-      openStore: (url) => openStore(url, {}, { clock: systemClock }),
-      python: 'python3',
-      workingFolder: process.cwd(),
-      clock: systemClock,
-      log: silentLogger,
-    },
-  );
 
 /** The GGUF file that a base came from, for llama.cpp; undefined when it came from elsewhere. */
 async function ggufOf({ source }: Base): Promise<string | undefined> {

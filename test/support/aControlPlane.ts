@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -15,6 +14,7 @@ import { pathOf, type Resource, resources } from '../../controller/cluster/kube/
 import { pathsFor } from '../cluster/paths.js';
 import { writePki } from '../cluster/pki.js';
 import { ensureTools } from '../cluster/tools.js';
+import { freePort } from './freePort.js';
 
 const crds: Resource<KubernetesObject> = {
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -194,13 +194,4 @@ export class ControlPlane {
       await systemClock.sleep(100, signal);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
 }

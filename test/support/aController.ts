@@ -8,6 +8,7 @@ import { type ControllerOptions, runController } from '../../controller/controll
 import { attemptOf } from '../../controller/resources/workerJob.js';
 import { memoryTransport } from '../../proto/memory.js';
 import type { ControlPlane } from './aControlPlane.js';
+import { aDataReport } from './aDataReport.js';
 import { aClusterSpec, someSettings } from './aWorld.js';
 
 export const recipeHash = 'ab'.repeat(32);
@@ -199,20 +200,6 @@ const bindings = (pod: string): Resource<KubernetesObject> => ({
   kind: 'Binding',
   plural: `pods/${pod}/binding`,
 });
-
-const aDataReport = {
-  rows: 9,
-  used: 8,
-  sequences: 4,
-  tokens: 96,
-  supervisedTokens: 40,
-  truncatedRows: 0,
-  truncatedPercent: 0,
-  evaluationRows: 0,
-  duplicates: 0,
-  contaminated: 0,
-  dropped: [{ reason: 'no text', rows: 1, example: 'train.jsonl:3' }],
-};
 
 const container = { name: 'espalier', image: 'worker:test', imageID: '', restartCount: 0 };
 const now = (): string => `${new Date().toISOString().slice(0, 19)}Z`;

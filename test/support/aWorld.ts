@@ -1,41 +1,19 @@
-import type { ControllerConfig } from '../../api/controllerConfig.js';
 import { apiVersion, type FineTuneJobInput, kind } from '../../api/fineTuneJob.js';
 import { checkJob } from '../../api/parse/parseJob.js';
+import type { RecipeReference } from '../../api/podVerdict.js';
 import type { FineTuneJobStatus } from '../../api/sections/status.js';
 import { type Live, nothingLive, type Observed } from '../../controller/cluster/cluster.js';
 import type { FineTuneJobObject, V1Job, V1Pod } from '../../controller/cluster/kube/objects.js';
 import { worldOf } from '../../controller/reconcile/read.js';
 import type { World } from '../../controller/reconcile/world.js';
-import { type RecipeReference, recipeConfigMap } from '../../controller/resources/configMaps.js';
+import { recipeConfigMap } from '../../controller/resources/configMaps.js';
 import { labelsOf, metadataOf, type Owner } from '../../controller/resources/names.js';
 import { tryAnnotation } from '../../controller/resources/preflightPod.js';
 import { attemptLabel, workerJob } from '../../controller/resources/workerJob.js';
 import { type Settings, settingsOf } from '../../controller/settings.js';
+import { podDefaults } from './aControllerConfig.js';
 
-const config: Pick<ControllerConfig, 'workers' | 'networkPolicy'> = {
-  workers: {
-    images: { cpu: 'worker:test', cuda: 'worker-cuda:test', webgpu: 'worker-webgpu:test' },
-    pullPolicy: 'IfNotPresent',
-    pullSecrets: [],
-    serviceAccount: 'default',
-    priorityClassName: '',
-    nodeSelector: {},
-    tolerations: [],
-    proxy: { http: '', https: '', exempt: '' },
-    caBundle: null,
-    hubEndpoint: '',
-    cacheClaim: '',
-  },
-  networkPolicy: {
-    enabled: true,
-    controllerLabels: { 'app.kubernetes.io/name': 'espalier' },
-    controllerNamespace: 'espalier',
-    allowMetadata: false,
-    egress: [],
-  },
-};
-
-export const someSettings: Settings = settingsOf(config, {
+export const someSettings: Settings = settingsOf(podDefaults, {
   identity: { address: 'espalier:8443', authority: 'AUTHORITY', controllerAuthority: 'AUTHORITY' },
 });
 

@@ -1,12 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../common/root.js';
 import type { Connection } from '../../worker/store/connection.js';
+import { freePort } from './freePort.js';
 
 /** A real S3 server under test: how to reach it, and a bucket that is there. */
 export interface S3Server extends AsyncDisposable {
@@ -44,14 +43,6 @@ export async function startVersitygw(): Promise<S3Server> {
 export async function toolPath(script: string): Promise<string> {
   const { stdout } = await promisify(execFile)('sh', [join(packageRoot(), 'scripts', script)], { maxBuffer: 1 << 24 });
   return stdout.trim().split('\n').at(-1) ?? '';
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 /** Resolves when the server answers anything; rejects with its last words when it ends before. */

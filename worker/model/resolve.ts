@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { EspalierError, fail } from '../../api/errors.js';
-import { writeFileAtomically } from '../../common/files.js';
+import { readTextIfThere, writeFileAtomically } from '../../common/files.js';
 import { byCodeUnit, canonicalJson, sha256, sha256Stream } from '../../common/hash.js';
 import type { Base, TensorLocation } from './base.js';
 import { type CacheDeps, ensureCached, hashBase, readCached } from './cache.js';
@@ -109,7 +109,7 @@ async function openLocated(located: Located, naming: Naming, deps: BaseDeps): Pr
   const marker = await readCached(folder, deps.log);
   if (marker !== undefined) return baseOf(folder, marker, located, naming);
   const index = join(deps.cacheDirectory, 'in-place', `${key}.json`);
-  const known = unseal<Known>((await readText(index)) ?? '');
+  const known = unseal<Known>((await readTextIfThere(index)) ?? '');
   if (known !== undefined) return baseOf(located.path, known, located, naming);
 
   const model = located.kind === 'folder' ? await readFolder(located.path) : await readGgufModel(located.path);
@@ -193,15 +193,6 @@ async function baseOf(
 }
 
 const readConfig = async (path: string): Promise<JsonObject | undefined> => {
-  const text = await readText(path);
+  const text = await readTextIfThere(path);
   return text === undefined ? undefined : (JSON.parse(text) as JsonObject);
 };
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}

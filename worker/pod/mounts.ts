@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fail } from '../../api/errors.js';
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import { checkJob } from '../../api/parse/parseJob.js';
+import type { RecipeReference } from '../../api/podVerdict.js';
 import type { SecretOf } from '../preflight/places.js';
 
 /** Where the controller mounts things (controller/resources/podParts.ts has the other end). */
@@ -26,12 +27,10 @@ export type Paths = { readonly [Name in keyof typeof paths]: string };
 export const readJob = ({ job }: Pick<Paths, 'job'>): FineTuneJob =>
   checkJob(JSON.parse(readFileSync(job, 'utf8')), { file: 'the job' });
 
-export interface RecipeReference {
-  readonly recipeHash: string;
-  readonly preparedUrl: string;
-}
-
-export function readRecipeReference({ recipe }: Pick<Paths, 'recipe'>): RecipeReference {
+/** What a worker needs of it: a later controller may write more. */
+export function readRecipeReference({
+  recipe,
+}: Pick<Paths, 'recipe'>): Pick<RecipeReference, 'recipeHash' | 'preparedUrl'> {
   const { recipeHash, preparedUrl } = JSON.parse(readFileSync(recipe, 'utf8')) as Partial<RecipeReference>;
   if (!recipeHash || !preparedUrl) return fail('Internal', { what: `${recipe} names no recipe` });
   return { recipeHash, preparedUrl };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fail } from '../../api/errors.js';
 import { quantityBytes } from '../../api/fields.js';
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
+import type { Verdict } from '../../api/podVerdict.js';
 import { manifestKey } from '../artifacts/manifest.js';
 import { verifyPublished } from '../artifacts/verify.js';
 import type { StoreReference, WorkerConfig } from '../config.js';
@@ -15,7 +16,6 @@ import type { Store } from '../store/store.js';
 import { openIdentity } from './identity.js';
 import { type Paths, readRecipeReference } from './mounts.js';
 import { checkpointsPrefix, downloadPrepared } from './preparedStore.js';
-import type { Verdict } from './verdict.js';
 
 export interface PodWorkerDeps extends WorkerDeps {
   readonly paths: Paths;

@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { statusData, statusResolved } from '../../api/sections/status.js';
+import { aDataReport } from '../../test/support/aDataReport.js';
 import { fitted } from './readyVerdict.js';
 import { mostBytes } from './verdict.js';
 
 test('the last words of a preflight fit, whatever its data are called: details go first, the rest stays whole', () => {
   const long = (most: number) => 'ü'.repeat(most);
   const data = {
-    rows: 9,
-    used: 8,
-    sequences: 4,
-    tokens: 96,
-    supervisedTokens: 40,
-    truncatedRows: 0,
-    truncatedPercent: 0,
-    evaluationRows: 0,
-    duplicates: 0,
-    contaminated: 0,
+    ...aDataReport,
     dropped: Array.from({ length: 8 }, () => ({ reason: long(160), rows: 1, example: long(160) })),
   };
   const resolved = { baseSha256: 'ab'.repeat(32), settings: Array.from({ length: 64 }, () => long(128)) };

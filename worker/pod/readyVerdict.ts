@@ -1,11 +1,15 @@
+import type { RecipeReference } from '../../api/podVerdict.js';
 import type { StatusData, StatusResolved } from '../../api/sections/status.js';
 import type { DataReport } from '../data/report.js';
 import type { Prepared } from '../preflight/prepare.js';
 import { stepsPerEpoch } from '../recipe/batches.js';
 import { hyperparametersOf, parametersOf } from '../record.js';
-import { mostBytes, type Verdict } from './verdict.js';
+import { mostBytes } from './verdict.js';
 
-type Ready = Extract<Verdict, { readonly outcome: 'ready' }>;
+interface Ready {
+  readonly outcome: 'ready';
+  readonly recipe: RecipeReference & { readonly data: StatusData; readonly resolved: StatusResolved };
+}
 
 /** What the controller must know of a preflight that passed, short enough for a pod's last words. */
 export function readyVerdict(prepared: Prepared, preparedUrl: string): Ready {

@@ -1,30 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { EspalierError } from '../../api/errors.js';
-import type { StatusData, StatusResolved } from '../../api/sections/status.js';
-
-/** The last words of a pod, which the controller reads from its status (controller/reconcile/world.ts has the other end). */
-export type Verdict =
-  | {
-      readonly outcome: 'ready';
-      readonly recipe: {
-        readonly recipeHash: string;
-        readonly preparedUrl: string;
-        readonly steps: number;
-        readonly summary: string;
-        readonly data: StatusData;
-        readonly resolved: StatusResolved;
-      };
-    }
-  | { readonly outcome: 'published'; readonly url: string; readonly adapterSha256: string }
-  | { readonly outcome: 'left' }
-  | {
-      readonly outcome: 'failed';
-      readonly name: string;
-      readonly code: string;
-      readonly message: string;
-      readonly remedy: string;
-      readonly retry: boolean;
-    };
+import type { Verdict } from '../../api/podVerdict.js';
 
 /** Kubernetes cuts what is longer. */
 export const mostBytes = 4096;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
+import type { Verdict } from '../../api/podVerdict.js';
 import type { Clock } from '../../common/clock.js';
 import type { Logger } from '../../common/log.js';
 import type { Paths } from '../pod/mounts.js';
 import { uploadPrepared } from '../pod/preparedStore.js';
 import { readyVerdict } from '../pod/readyVerdict.js';
-import type { Verdict } from '../pod/verdict.js';
 import { writePrepared } from '../recipe/prepared.js';
 import type { SecretOf } from './places.js';
 import { prepareJob } from './prepare.js';

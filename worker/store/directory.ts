@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EspalierError, fail } from '../../api/errors.js';
 import { type Clock, systemClock } from '../../common/clock.js';
-import { isDiskFull, syncFolder } from '../../common/files.js';
+import { isDiskFull, linkIfAbsent, syncFolder } from '../../common/files.js';
 import { byCodeUnit } from '../../common/hash.js';
 import { bodyChunks } from './body.js';
 import { createFolderLock } from './folderLock.js';
@@ -150,16 +150,6 @@ async function writeDurably(path: string, body: Body, signal: AbortSignal | unde
     await file.close();
   }
   return hash.digest('hex');
-}
-
-async function linkIfAbsent(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
 }
 
 const refuseFolder = (key: string): never =>

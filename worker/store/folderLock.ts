@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../api/errors.js';
 import type { Clock } from '../../common/clock.js';
+import { linkIfAbsent, readTextIfThere } from '../../common/files.js';
 import { mayBeAlive, ownerName } from './owner.js';
 
 /** Mutual exclusion between the processes that use one folder. */
@@ -46,11 +47,11 @@ async function acquire(folder: string, clock: Clock, signal: AbortSignal | undef
     const deadline = clock.monotonic() + patienceMs;
     while (true) {
       const newest = await newestLock(folder);
-      const holder = newest === 0 ? undefined : await ownerOf(join(folder, `lock-${newest}`));
+      const holder = newest === 0 ? undefined : await readTextIfThere(join(folder, `lock-${newest}`));
       if (holder === undefined || !mayBeAlive(holder)) {
         const path = join(folder, `lock-${newest + 1}`);
         // A lock that vanished while it was looked at makes this name wrong by one; then look again.
-        if ((newest === 0 || holder !== undefined) && (await linked(claim, path))) return path;
+        if ((newest === 0 || holder !== undefined) && (await linkIfAbsent(claim, path))) return path;
       } else if (clock.monotonic() > deadline) {
         fail('StoreLocked', { path: join(folder, `lock-${newest}`), holder });
       }
@@ -64,23 +65,4 @@ async function acquire(folder: string, clock: Clock, signal: AbortSignal | undef
 async function newestLock(folder: string): Promise<number> {
   const numbers = (await readdir(folder)).map((name) => Number(/^lock-(\d+)$/.exec(name)?.[1] ?? 0));
   return Math.max(0, ...numbers);
-}
-
-async function ownerOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
 }

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ControllerConfig } from '../../../api/controllerConfig.js';
@@ -10,6 +9,8 @@ import type { KubernetesObject } from '../../../controller/cluster/kube/objects.
 import { rbac } from '../../../controller/cluster/kube/rbac.js';
 import { type Resource, resources } from '../../../controller/cluster/kube/resources.js';
 import { until } from '../../cluster/command.js';
+import { podDefaults } from '../../support/aControllerConfig.js';
+import { freePort } from '../../support/freePort.js';
 import { type FakeCluster, serviceAccounts, writeTokenKubeconfig } from './fakeCluster.js';
 
 /** Where the controller lives, and as whom. */
@@ -123,33 +124,5 @@ const configOf = (queryPort: number, httpPort: number): ControllerConfig => ({
     address: `127.0.0.1:${queryPort}`,
   },
   http: { listen: `127.0.0.1:${httpPort}` },
-  workers: {
-    images: { cpu: 'espalier/worker', cuda: 'espalier/worker-cuda', webgpu: 'espalier/worker-webgpu' },
-    pullPolicy: 'IfNotPresent',
-    pullSecrets: [],
-    serviceAccount: 'default',
-    priorityClassName: '',
-    nodeSelector: {},
-    tolerations: [],
-    proxy: { http: '', https: '', exempt: '' },
-    caBundle: null,
-    hubEndpoint: '',
-    cacheClaim: '',
-  },
-  networkPolicy: {
-    enabled: true,
-    controllerLabels: { 'app.kubernetes.io/name': 'espalier' },
-    controllerNamespace: home.namespace,
-    allowMetadata: false,
-    egress: [],
-  },
+  ...podDefaults,
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
-}

@@ -1,5 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { fail } from '../../../api/errors.js';
+import { openWeights } from '../openWeights.js';
 import { readInto } from '../safetensors/bytes.js';
 import { elementCount } from '../safetensors/format.js';
 import { Cursor, NeedMoreBytes } from './cursor.js';
@@ -25,7 +25,7 @@ const firstWindowBytes = 8 * 2 ** 20;
  * must lie in the order of their list, each at the next multiple of the alignment. Whatever lies is `GgufInvalid`.
  */
 export async function readGguf(path: string): Promise<Gguf> {
-  const handle = await openFile(path);
+  const handle = await openWeights(path);
   try {
     const { size } = await handle.stat();
     let windowBytes = Math.min(size, firstWindowBytes);
@@ -164,7 +164,7 @@ function placeTensors(
 
 /** A tensor's data as float32, row-major. */
 export async function readGgufTensor(path: string, tensor: GgufTensor): Promise<Float32Array<ArrayBuffer>> {
-  const handle = await openFile(path);
+  const handle = await openWeights(path);
   try {
     const raw = new Uint8Array(tensor.bytes);
     const read = await readInto(handle, raw, tensor.offset);
@@ -179,14 +179,5 @@ export async function readGgufTensor(path: string, tensor: GgufTensor): Promise<
     return dequantise(tensor.type, raw);
   } finally {
     await handle.close();
-  }
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return fail('BaseMissing', { source: path }, { cause });
-    throw cause;
   }
 }

@@ -1,6 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { fail } from '../../../api/errors.js';
 import { byCodeUnit } from '../../../common/hash.js';
+import { openWeights } from '../openWeights.js';
 import { readInto } from './bytes.js';
 import {
   dtypeBytes,
@@ -17,7 +17,7 @@ import { bfloat16ToFloat32, float16ToFloat32 } from './half.js';
  * rest of the file without gap or overlap. Whatever lies is refused as `SafetensorsInvalid`, naming tensor and numbers.
  */
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
-  const handle = await openFile(path);
+  const handle = await openWeights(path);
   try {
     const { size } = await handle.stat();
     if (size < 8) fail('SafetensorsInvalid', { file: path, tensor: null, rule: 'tooShort', stated: size, allowed: 8 });
@@ -156,7 +156,7 @@ export async function readTensorAsFloat32(path: string, entry: TensorEntry): Pro
 }
 
 async function readTensorBytes(path: string, { name, offset, bytes }: TensorEntry): Promise<ArrayBuffer> {
-  const handle = await openFile(path);
+  const handle = await openWeights(path);
   try {
     const buffer = new ArrayBuffer(bytes);
     const read = await readInto(handle, new Uint8Array(buffer), offset);
@@ -185,15 +185,6 @@ const views: Record<TensorEntry['dtype'], (buffer: ArrayBuffer) => TensorData> =
   U8: (buffer) => new Uint8Array(buffer),
   BOOL: (buffer) => new Uint8Array(buffer),
 };
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return fail('BaseMissing', { source: path }, { cause });
-    throw cause;
-  }
-}
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,7 +1,7 @@
-import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { EspalierError, fail } from '../../../api/errors.js';
-import { writeFileAtomically } from '../../../common/files.js';
+import { readTextIfThere, writeFileAtomically } from '../../../common/files.js';
 import { downloadBlob } from './download.js';
 import { kindOf, relevantFiles } from './folder.js';
 import { createHubClient, type HubClient, type HubRepository } from './hubClient.js';
@@ -96,26 +96,17 @@ const completePath = ({ id, file }: HubSource, commit: string, { cacheDirectory 
   join(cacheDirectory, 'hub', id.replace('/', '--'), commit, `${encodeURIComponent(file ?? 'folder')}.json`);
 
 async function readRef(wanted: HubSource, deps: SourceDeps): Promise<string | undefined> {
-  const text = await readText(join(repositoryFolder(wanted, deps), 'refs', wanted.revision));
+  const text = await readTextIfThere(join(repositoryFolder(wanted, deps), 'refs', wanted.revision));
   return text?.trim();
 }
 
 async function readComplete(wanted: HubSource, commit: string, deps: SourceDeps): Promise<Located | undefined> {
-  const text = await readText(completePath(wanted, commit, deps));
+  const text = await readTextIfThere(completePath(wanted, commit, deps));
   if (text === undefined) return undefined;
   const { license, files } = JSON.parse(text) as { license: string | null; files: readonly string[] };
   const folder = join(repositoryFolder(wanted, deps), 'snapshots', commit);
   for (const name of files) if ((await kindOf(join(folder, name))) !== 'file') return undefined;
   return locatedIn(folder, wanted, commit, license);
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 async function linkTo(blob: string, path: string): Promise<void> {
