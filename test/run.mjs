@@ -44,4 +44,6 @@ const args = [
   ...files,
 ];
 const child = spawn(process.execPath, args, { stdio: 'inherit' });
+// Asked to stop by its number alone, the tests would go on without it.
+process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
