@@ -1,8 +1,12 @@
 import { apiVersion, type FineTuneJobInput, kind } from '../../../api/fineTuneJob.js';
 import { checkJob } from '../../../api/parse/parseJob.js';
-import type { KubeClient } from '../../../controller/cluster/kube/client.js';
-import type { FineTuneJobObject, V1Job } from '../../../controller/cluster/kube/objects.js';
-import { resources } from '../../../controller/cluster/kube/resources.js';
+import { systemClock } from '../../../common/clock.js';
+import { createLogger } from '../../../common/log.js';
+import type { KubeClient, Selection } from '../../../controller/cluster/kube/client.js';
+import type { FineTuneJobObject, KubernetesObject, V1Job } from '../../../controller/cluster/kube/objects.js';
+import { createReflector } from '../../../controller/cluster/kube/reflector.js';
+import { type Resource, resources } from '../../../controller/cluster/kube/resources.js';
+import { isReady } from '../../../controller/reconcile/world.js';
 import { workerJob } from '../../../controller/resources/workerJob.js';
 import { aClusterSpec, someSettings } from '../../support/aWorld.js';
 
@@ -39,33 +43,27 @@ export interface LoadTimes {
   readonly readyMs: number;
 }
 
+export interface LoadOptions {
+  readonly namespace: string;
+  /** Of jobs. */
+  readonly count: number;
+  readonly create: (index: number) => Promise<unknown>;
+}
+
 /** Makes all objects as fast as the server takes them, and waits for their workers. */
 export async function timeToReady(
   client: KubeClient,
   { namespace, count, create }: LoadOptions,
   signal: AbortSignal,
-): Promise<LoadTimes> {
-  const done = new AbortController();
-  const watching = AbortSignal.any([signal, done.signal]);
+): Promise<LoadTimes & { readonly startedAt: number }> {
   const selection = {
     namespace,
     labelSelector: 'espalier.dev/role=worker',
     // kwok writes phase and readiness in one patch, so each pod comes once.
     fieldSelector: 'status.phase=Running',
   };
-  const page = await client.list(resources.pods, { ...selection, limit: 1 }, signal);
-  if (page === 'expired' || page.items.length > 0) throw new Error(`${namespace} has pods already`);
-  const query = { ...selection, resourceVersion: page.resourceVersion, timeoutSeconds: 3600 };
-  const ready = new Set<string>();
-  const allReady = (async () => {
-    for await (const { type, object } of client.watch(resources.pods, query, watching)) {
-      if (type === 'ERROR') throw new Error(`the watch of pods failed: ${JSON.stringify(object)}`);
-      if (object.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'))
-        ready.add(object.metadata?.uid ?? '');
-      if (ready.size === count * workersPerJob) return performance.now();
-    }
-    throw new Error(`the watch of pods ended at ${ready.size} of ${count * workersPerJob}`);
-  })();
+  await using pods = await countedOf(client, resources.pods, { selection, isCounted: isReady }, signal);
+  if (pods.size > 0) throw new Error(`${namespace} has pods already`);
   const startedAt = performance.now();
   let next = 0;
   const creating = Promise.all(
@@ -73,17 +71,74 @@ export async function timeToReady(
       while (next < count) await create(next++);
     }),
   ).then(() => performance.now());
-  try {
-    const [createdAt, readyAt] = await Promise.all([creating, allReady]);
-    return { createdMs: createdAt - startedAt, readyMs: readyAt - startedAt };
-  } finally {
-    done.abort();
-  }
+  const [createdAt, readyAt] = await Promise.all([creating, pods.reach(count * workersPerJob)]);
+  return { startedAt, createdMs: createdAt - startedAt, readyMs: readyAt - startedAt };
 }
 
-export interface LoadOptions {
-  readonly namespace: string;
-  /** Of jobs. */
-  readonly count: number;
-  readonly create: (index: number) => Promise<unknown>;
+/** When every FineTuneJob of the namespace says that it trains, by `performance.now()`; at once if they all do. */
+export async function allTraining(
+  client: KubeClient,
+  { namespace, count }: Pick<LoadOptions, 'namespace' | 'count'>,
+  signal: AbortSignal,
+): Promise<number> {
+  const isCounted = ({ status }: FineTuneJobObject): boolean => status?.state === 'Training';
+  await using jobs = await countedOf(client, resources.fineTuneJobs, { selection: { namespace }, isCounted }, signal);
+  return await jobs.reach(count);
+}
+
+interface Counted extends AsyncDisposable {
+  readonly size: number;
+  /** When so many are there at once, by `performance.now()`. */
+  reach(count: number): Promise<number>;
+}
+
+/**
+ * How many objects are as wanted, by a reflector as the controller has it: an API server that is short of CPU closes the watch of
+ * whoever reads slowly, and nothing must be missed by that.
+ */
+async function countedOf<T extends KubernetesObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { selection, isCounted }: { readonly selection: Selection; readonly isCounted: (object: T) => boolean },
+  signal: AbortSignal,
+): Promise<Counted> {
+  const names = new Set<string>();
+  let look = () => {};
+  const reflector = createReflector<T>({
+    client,
+    resource,
+    selection,
+    clock: systemClock,
+    log: createLogger((line) => process.stderr.write(line)),
+    random: Math.random,
+    onChange({ metadata }) {
+      const { namespace = '', name = '' } = metadata ?? {};
+      const object = reflector.get(namespace, name);
+      if (object && isCounted(object)) names.add(name);
+      else names.delete(name);
+      look();
+    },
+  });
+  const stop = new AbortController();
+  const running = reflector.run(AbortSignal.any([signal, stop.signal]));
+  await Promise.race([reflector.synced, running]);
+  return {
+    get size() {
+      return names.size;
+    },
+    async reach(count) {
+      while (names.size < count) {
+        signal.throwIfAborted();
+        const changed = new Promise<void>((resolve) => {
+          look = resolve;
+        });
+        await Promise.race([changed, running]);
+      }
+      return performance.now();
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
 }
