@@ -1,10 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { allFaults, type FaultName } from './faults/faults.js';
+import { type Ending, nameOf, type Place, type RunPlan } from './place.js';
 import { type CampaignPlan, runsAgain } from './plan.js';
-import { tinyJob } from './tinyJob.js';
-import { type FaultRecord, type RunPlan, type RunRecord, trainOnce } from './trainOnce.js';
+import { type FaultRecord, type RunRecord, trainOnce } from './trainOnce.js';
 
 export interface CampaignResult {
   readonly faults: number;
@@ -24,6 +20,8 @@ export interface CampaignResult {
   readonly cases: Readonly<Record<string, CaseResult>>;
   /** Cases that this campaign never met. */
   readonly unmet: readonly string[];
+  /** Cases that cannot be met at this place, each with the reason. */
+  readonly leftOut: readonly string[];
   /** Planned, and in all rounds nothing was there to hit. */
   readonly missed: number;
   readonly seconds: number;
@@ -37,51 +35,46 @@ export interface CaseResult {
 }
 
 export interface CampaignOptions {
+  readonly place: Place;
   readonly runs: readonly RunPlan[];
   readonly plan: CampaignPlan;
   /** Trainings at the same time: much of each is waiting. */
   readonly lanes: number;
-  readonly logs?: string | undefined;
   readonly onRun: (record: RunRecord) => void;
 }
 
-export const everySteps = 3;
-const leaves = 6;
 /** Rounds of runs for faults that found nothing to hit, as when a training ended too early. */
 const mostRounds = 4;
 
 /** Trains one job undisturbed, then again and again with faults, and compares. */
-export async function campaign({ runs, plan, lanes, logs, onRun }: CampaignOptions): Promise<CampaignResult> {
+export async function campaign({ place, runs, plan, lanes, onRun }: CampaignOptions): Promise<CampaignResult> {
   const startedAtMs = performance.now();
-  const root = await mkdtemp(join(tmpdir(), 'espalier-chaos-'));
-  try {
-    const job = await tinyJob(root, { steps: plan.steps, leaves });
-    const train = async (run: RunPlan) => {
-      const record = await trainOnce(job, { root, everySteps, logs }, run);
+  const secondsSince = (ms: number) => (performance.now() - ms) / 1000;
+  const calm = await place.undisturbed();
+  onRun({ ...calmRun, ...calm, seconds: secondsSince(startedAtMs) });
+  const records: RunRecord[] = [];
+  let waiting = [...runs];
+  const lane = async () => {
+    for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
+      const record = await trainOnce(place, run);
       onRun(record);
-      return record;
-    };
-    const calm = await train({ name: 'undisturbed', workers: 1, storage: 'folder', faults: [], random: () => 0 });
-    const records: RunRecord[] = [];
-    let waiting = [...runs];
-    const lane = async () => {
-      for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) records.push(await train(run));
-    };
-    for (let round = 0; waiting.length > 0 && round <= mostRounds; round++) {
-      const before = records.length;
-      await Promise.all(Array.from({ length: lanes }, lane));
-      const missed = records.slice(before).flatMap((record) => record.missed);
-      waiting = [...runsAgain(missed, round, plan)];
+      records.push(record);
     }
-    return {
-      ...summary(calm, records),
-      missed: waiting.reduce((sum, run) => sum + run.faults.length, 0),
-      seconds: (performance.now() - startedAtMs) / 1000,
-    };
-  } finally {
-    await rm(root, { recursive: true, force: true });
+  };
+  for (let round = 0; waiting.length > 0 && round <= mostRounds; round++) {
+    const before = records.length;
+    await Promise.all(Array.from({ length: lanes }, lane));
+    const missed = records.slice(before).flatMap((record) => record.missed);
+    waiting = [...runsAgain(missed, round, plan, place)];
   }
+  return {
+    ...summary(place, calm, records),
+    missed: waiting.reduce((sum, run) => sum + run.faults.length, 0),
+    seconds: secondsSince(startedAtMs),
+  };
 }
+
+const calmRun = { name: 'undisturbed', workers: 1, storage: 'folder', launches: 1, faults: [], missed: [] } as const;
 
 /** Nothing in it may be waived: every adapter the undisturbed one, at most one step redone, `everySteps` after a restart. */
 export const isGood = (result: CampaignResult): boolean =>
@@ -91,29 +84,35 @@ export const isGood = (result: CampaignResult): boolean =>
   result.redoneStepsMax <= 1 &&
   result.redoneStepsMaxAfterRestart <= result.everySteps;
 
-const nameOf = ({ kind, name }: FaultName): string => `${kind}: ${name}`;
 const mostRedone = (list: readonly FaultRecord[]): number => Math.max(0, ...list.map(({ redoneSteps }) => redoneSteps));
 
-function summary(calm: RunRecord, records: readonly RunRecord[]): Omit<CampaignResult, 'seconds' | 'missed'> {
+function summary(
+  { everySteps, faults, leftOut }: Place,
+  calm: Ending,
+  records: readonly RunRecord[],
+): Omit<CampaignResult, 'seconds' | 'missed'> {
   const inflicted = records.flatMap((record) => record.faults);
   const restarts = inflicted.filter(({ allDied }) => allDied);
-  const good = (record: RunRecord) =>
-    record.ended === 'finished' && record.sha256 !== undefined && record.sha256 === calm.sha256;
-  const failed = [calm, ...records].filter((record) => !good(record));
+  const isGoodEnd = ({ ended, sha256, amiss }: Ending) =>
+    ended === 'finished' && amiss.length === 0 && sha256 !== undefined && sha256 === calm.sha256;
+  const failed = [{ ...calmRun, ...calm }, ...records].filter((record) => !isGoodEnd(record));
   const cases = grouped(inflicted, nameOf);
   return {
     faults: inflicted.length,
     runs: records.length,
-    sameSha256: failed.length === 0,
+    sameSha256: [calm, ...records].every(({ sha256 }) => sha256 !== undefined && sha256 === calm.sha256),
     sha256: calm.sha256,
     redoneStepsMax: mostRedone(inflicted.filter(({ allDied }) => !allDied)),
     checkpointRestarts: restarts.length,
     redoneStepsMaxAfterRestart: mostRedone(restarts),
     everySteps,
-    failedRuns: failed.map(({ name, ended, sha256, errors }) => `${name}: ${ended}, ${sha256}, ${errors.join('; ')}`),
+    failedRuns: failed.map(
+      ({ name, ended, sha256, amiss, errors }) => `${name}: ${ended}, ${sha256}, ${[...amiss, ...errors].join('; ')}`,
+    ),
     kinds: grouped(inflicted, ({ kind }) => kind),
     cases,
-    unmet: allFaults.map(nameOf).filter((name) => !(name in cases)),
+    unmet: faults.all.map(nameOf).filter((name) => !(name in cases)),
+    leftOut,
   };
 }
 

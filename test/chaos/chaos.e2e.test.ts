@@ -4,7 +4,9 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { CampaignResult } from './campaign.js';
-import { allFaults, faults } from './faults/faults.js';
+import { faults, localFaults } from './local/faults/faults.js';
+import { localGround } from './local/localPlace.js';
+import { nameOf } from './place.js';
 import { plannedRuns } from './plan.js';
 
 const main = fileURLToPath(new URL('main.js', import.meta.url));
@@ -29,10 +31,9 @@ test('one fault of each kind, and the adapter is the undisturbed one', async () 
 });
 
 test('two hundred faults meet every case of every kind, whatever the seed', () => {
-  const nameOf = ({ kind, name }: { readonly kind: string; readonly name: string }) => `${kind}: ${name}`;
   for (const seed of [1, 2, 3]) {
-    const planned = plannedRuns({ seed, faults: 200, steps: 80 }).flatMap((run) => run.faults);
+    const planned = plannedRuns({ seed, faults: 200 }, localGround(80)).flatMap((run) => run.faults);
     assert.equal(planned.length, 200);
-    assert.deepEqual(new Set(planned.map(nameOf)), new Set(allFaults.map(nameOf)));
+    assert.deepEqual(new Set(planned.map(nameOf)), new Set(localFaults.all.map(nameOf)));
   }
 });

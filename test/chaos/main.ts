@@ -1,14 +1,19 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type CampaignResult, campaign, isGood } from './campaign.js';
-import { oneOfEachKind } from './oneOfEachKind.js';
+import { campaign, isGood } from './campaign.js';
+import { openClusterPlace } from './cluster/clusterPlace.js';
+import { openLocalPlace } from './local/localPlace.js';
+import { oneOfEachKind } from './local/oneOfEachKind.js';
+import type { Place } from './place.js';
 import { plannedRuns } from './plan.js';
-import type { RunRecord } from './trainOnce.js';
+import { linesOfResult, linesOfRun } from './report.js';
 
-// `npm run chaos -- --faults N --seed S [--lanes L] [--json]`: a tiny job on real worker processes, with faults of every kind.
+// `npm run chaos -- --faults N --seed S [--lanes L] [--json]`: a tiny job on real worker processes, with faults of every kind;
+// with `--cluster` on pods of the test cluster, or of the one that KUBECONFIG names.
 const { values } = parseArgs({
   options: {
+    cluster: { type: 'boolean', default: false },
     faults: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
     lanes: { type: 'string', default: '2' },
@@ -22,7 +27,7 @@ const { values } = parseArgs({
     inside: { type: 'boolean', default: false },
   },
 });
-process.exitCode = values.inside ? await run() : startInside();
+process.exitCode = values.inside || values.cluster ? await run() : startInside();
 
 /** Small disks are mounted where nobody else sees them, and go with the process, however it ends. */
 function startInside(): number {
@@ -33,54 +38,30 @@ function startInside(): number {
 }
 
 async function run(): Promise<number> {
-  const plan = { faults: Number(values.faults), seed: Number(values.seed), steps: values['one-of-each'] ? 32 : 80 };
-  const all = values['one-of-each'] ? oneOfEachKind(plan) : plannedRuns(plan);
-  const runs = all.filter(({ name }) => values.only === undefined || name === values.only);
+  const plan = { faults: Number(values.faults), seed: Number(values.seed) };
+  await using place = await openPlace();
+  const all = values['one-of-each'] ? oneOfEachKind(plan, place) : plannedRuns(plan, place);
   const result = await campaign({
-    runs,
+    place,
+    runs: all.filter(({ name }) => values.only === undefined || name === values.only),
     plan,
-    lanes: Number(values.lanes),
-    logs: values.logs,
-    onRun: told,
+    // A node, a controller or an API server that fails, fails for all.
+    lanes: values.cluster ? 1 : Number(values.lanes),
+    onRun: (record) => {
+      if (values.json) say(JSON.stringify({ event: 'run', ...record }));
+      else for (const line of linesOfRun(record)) say(line);
+    },
   });
   if (values.json) say(JSON.stringify({ event: 'result', seed: plan.seed, ...result }));
-  else report(result);
+  else for (const line of linesOfResult(result, plan.seed)) say(line);
   return isGood(result) ? 0 : 1;
+}
+
+function openPlace(): Promise<Place> {
+  const { logs } = values;
+  return values.cluster ? openClusterPlace({ logs }) : openLocalPlace({ steps: values['one-of-each'] ? 32 : 80, logs });
 }
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-function told(record: RunRecord): void {
-  if (values.json) {
-    say(JSON.stringify({ event: 'run', ...record }));
-    return;
-  }
-  const { name, ended, seconds, sha256, storage, workers } = record;
-  say(`${name}: ${ended} in ${seconds.toFixed(1)} s, sha256 ${sha256?.slice(0, 12)}, ${workers} workers, ${storage}`);
-  for (const { kind, name: fault, what, nextCommitMs, redoneSteps, highestBefore } of record.faults)
-    say(
-      `  ${kind}: ${fault}: ${what}; at step ${highestBefore}, next commit after ${nextCommitMs?.toFixed(0) ?? '?'} ms, ${redoneSteps} redone`,
-    );
-  if (record.missed.length > 0)
-    say(`  nothing to hit: ${record.missed.map((fault) => `${fault.kind}: ${fault.name}`).join('; ')}`);
-}
-
-function report(result: CampaignResult): void {
-  const { faults, runs, seconds, cases, sameSha256, sha256, missed, unmet } = result;
-  say(`\n${faults} faults in ${runs} runs, ${seconds.toFixed(0)} s, seed ${values.seed}`);
-  for (const [name, { faults: count, medianNextCommitMs, maxNextCommitMs, redoneStepsMax }] of Object.entries(cases))
-    say(
-      `${String(count).padStart(4)}  ${name.padEnd(66)} next commit ${medianNextCommitMs} ms (at most ${maxNextCommitMs}), redone <= ${redoneStepsMax}`,
-    );
-  say(`every adapter has one SHA-256: ${sameSha256 ? 'yes' : 'NO'} (${sha256})`);
-  say(`redone where a worker lived: at most ${result.redoneStepsMax} steps`);
-  say(
-    `all gone ${result.checkpointRestarts} times: at most ${result.redoneStepsMaxAfterRestart} steps redone, checkpoints every ${result.everySteps}`,
-  );
-  if (missed > 0) say(`${missed} planned faults found nothing to hit and do not count`);
-  if (unmet.length > 0) say(`never met: ${unmet.join('; ')}`);
-  for (const failed of result.failedRuns) say(failed);
-  say(isGood(result) ? 'passed' : 'FAILED');
 }

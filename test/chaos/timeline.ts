@@ -1,7 +1,4 @@
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
-import { join } from 'node:path';
-
-/** What workers did, stamped with the watcher's own time: their clocks may jump. */
+/** What workers did, stamped with the watcher's time. */
 export type Sighting =
   | { readonly kind: 'training'; readonly atMs: number; readonly life: string; readonly from: number }
   | Committed
@@ -16,54 +13,20 @@ interface Committed {
   readonly leaves: number;
 }
 
-/** Follows a run: reads its logs as they grow, and hears from its launcher, for a log may find no room on its disk. */
+/** What is known of a run. */
 export class Timeline {
   readonly sightings: Sighting[] = [];
   /** The highest step committed anywhere; -1 before the first. */
   highest = -1;
   /** The last step of each life. */
   readonly last = new Map<string, number>();
-  readonly #folder: string;
-  readonly #files = new Map<string, { readonly fd: number; rest: string }>();
   readonly #commits = new Set<string>();
 
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  /** Takes in what was written since the last look. */
-  look(): void {
-    for (const name of readdirSync(this.#folder)) {
-      if (!/^worker-\d+\.log$/.test(name)) continue;
-      const file = this.#files.get(name) ?? { fd: openSync(join(this.#folder, name), 'r'), rest: '' };
-      this.#files.set(name, file);
-      const buffer = Buffer.alloc(65_536);
-      for (let size = readSync(file.fd, buffer); size > 0; size = readSync(file.fd, buffer)) {
-        const lines = (file.rest + buffer.toString('utf8', 0, size)).split('\n');
-        file.rest = lines.pop()!;
-        for (const line of lines) this.#take(line);
-      }
-    }
-  }
-
-  committed(life: string, step: number, leaves: number): void {
-    const name = `${life} ${step}`;
-    if (this.#commits.has(name)) return;
-    this.#commits.add(name);
-    this.highest = Math.max(this.highest, step);
-    this.last.set(life, step);
-    this.sightings.push({ kind: 'committed', atMs: performance.now(), life, step, leaves });
-  }
-
-  close(): void {
-    for (const { fd } of this.#files.values()) closeSync(fd);
-  }
-
-  #take(line: string): void {
+  /** Takes in a line of a worker's log; `atMs` by this process's monotonic time. */
+  heard(line: string, atMs = performance.now()): void {
     const said = parsed(line);
     if (said === undefined) return;
     const { message, member: life, ...fields } = said;
-    const atMs = performance.now();
     if (message === 'training')
       this.sightings.push({
         kind: 'training',
@@ -71,8 +34,17 @@ export class Timeline {
         life,
         from: Number(/from step (\d+)/.exec(String(fields.detail))![1]),
       });
-    if (message === 'committed') this.committed(life, Number(fields.step), Number(fields.leaves));
+    if (message === 'committed') this.committed(life, Number(fields.step), Number(fields.leaves), atMs);
     if (message === 'a checkpoint could not be saved') this.sightings.push({ kind: 'unsaved', atMs, life });
+  }
+
+  committed(life: string, step: number, leaves: number, atMs = performance.now()): void {
+    const name = `${life} ${step}`;
+    if (this.#commits.has(name)) return;
+    this.#commits.add(name);
+    this.highest = Math.max(this.highest, step);
+    this.last.set(life, step);
+    this.sightings.push({ kind: 'committed', atMs, life, step, leaves });
   }
 }
 
@@ -102,10 +74,12 @@ export interface Cost {
  * that the most advanced of the living committed after it.
  */
 export function costOf(sightings: readonly Sighting[], struckAtMs: number, nextAtMs: number): Cost {
-  const commits = sightings.filter((seen) => seen.kind === 'committed');
+  // Told late is not done late: a log comes again after its connection broke.
+  const inOrder = [...sightings].sort((a, b) => a.atMs - b.atMs);
+  const commits = inOrder.filter((seen) => seen.kind === 'committed');
   const highestBefore = Math.max(-1, ...commits.filter(({ atMs }) => atMs <= struckAtMs).map(({ step }) => step));
   const born = new Set(
-    sightings.flatMap(({ kind, atMs, life }) =>
+    inOrder.flatMap(({ kind, atMs, life }) =>
       kind === 'training' && atMs > struckAtMs && atMs <= nextAtMs ? [life] : [],
     ),
   );

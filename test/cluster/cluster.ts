@@ -44,6 +44,8 @@ export interface OwnCluster {
   startPart(part: ControlPlanePart): Promise<void>;
   stopNodeDaemon(node: string, daemon: NodeDaemon, graceMs?: number): Promise<void>;
   startNodeDaemon(node: string, daemon: NodeDaemon): Promise<void>;
+  /** Runs a program inside a node, as a shell on that machine would. */
+  runInNode(node: string, argv: readonly string[]): Promise<string>;
   setLink(node: string, state: 'up' | 'down'): Promise<void>;
   down(): Promise<void>;
 }
@@ -95,6 +97,7 @@ export async function openCluster({
     },
     stopNodeDaemon: (name, daemon, graceMs = 0) => stopInNode(paths, node(name), daemon, graceMs),
     startNodeDaemon: (name, daemon) => startInNode(paths, node(name), daemon),
+    runInNode: (name, argv) => runInNode(paths, node(name), argv),
     setLink: (name, state) => setLink(node(name), state),
     down: () => withLock(() => down(paths, report)),
   };

@@ -13,6 +13,7 @@ import {
   jobUntil,
   listed,
   published,
+  publishedFiles,
   remains,
   seconds,
   slowWorkers,
@@ -168,8 +169,3 @@ test('a finished job that is deleted takes all its children along; the adapter s
   assert.deepEqual(listed(await children(site, name)), []);
   assert.ok((await published(site, name)).length > 5);
 });
-
-const publishedFiles = (recipe: string): readonly string[] => [
-  ...['README.md', 'adapter.gguf', 'adapter_config.json', 'adapter_model.safetensors', 'chat_template.jinja', 'espalier.json', 'manifest.json', 'serving/adapter_config.json', 'serving/adapter_model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].map((file) => `${recipe}/${file}`), // biome-ignore format: one list
-  'latest.json',
-];

@@ -130,6 +130,12 @@ export async function published(site: Site, name: string): Promise<readonly stri
   return keys;
 }
 
+/** What stands there when the job is done. */
+export const publishedFiles = (recipe: string): readonly string[] => [
+  ...['README.md', 'adapter.gguf', 'adapter_config.json', 'adapter_model.safetensors', 'chat_template.jinja', 'espalier.json', 'manifest.json', 'serving/adapter_config.json', 'serving/adapter_model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].map((file) => `${recipe}/${file}`), // biome-ignore format: one list
+  'latest.json',
+];
+
 /** The newest whole checkpoint of a job, by the S3 server alone; -1 when there is none. */
 export async function checkpointOf(site: Site, name: string): Promise<number> {
   let newest = -1;

@@ -1,6 +1,8 @@
+import { setTimeout as later } from 'node:timers/promises';
+import { between, pick } from '../../chance.js';
 import { fromLauncher } from '../linkProxy.js';
 import type { Site } from '../site.js';
-import { between, type FaultCase, later, pick, type Scene } from './fault.js';
+import type { FaultCase, Scene } from './fault.js';
 
 export const connections = {
   dropped: { weight: 2, inflict: (scene) => disconnect(scene, 'drop') },

@@ -1,5 +1,6 @@
-import type { ProxiedRequest, ProxyFault } from '../../support/s3Proxy.js';
-import { between, type FaultCase, pick, type Scene, until } from './fault.js';
+import type { ProxiedRequest, ProxyFault } from '../../../support/s3Proxy.js';
+import { between, pick } from '../../chance.js';
+import { type FaultCase, type Scene, until } from './fault.js';
 
 const status = (code: number, name: string): ProxyFault => ({ kind: 'status', status: code, code: name });
 const any = () => true;

@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as later } from 'node:timers/promises';
+import { between, pick, shuffled } from '../../chance.js';
 import type { Site } from '../site.js';
-import { between, type FaultCase, later, pick, type Scene, until } from './fault.js';
+import { type FaultCase, type Scene, until } from './fault.js';
 
 export const killWorker = {
   one: {
@@ -146,13 +148,6 @@ interface Worker {
 
 const aWorker = async ({ site, random }: { site: Site; random: () => number }): Promise<Worker | undefined> =>
   pick(await site.workers(), random);
-
-function shuffled<T>(list: readonly T[], random: () => number): readonly T[] {
-  return list
-    .map((item) => ({ item, place: random() }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item);
-}
 
 function kill(pid: number, signal: NodeJS.Signals): void {
   try {

@@ -1,7 +1,6 @@
-import type { Storage } from './faults/fault.js';
-import type { FaultName } from './faults/faults.js';
-import { type CampaignPlan, runOf, seeded } from './plan.js';
-import type { RunPlan } from './trainOnce.js';
+import { seeded } from '../chance.js';
+import type { FaultName, Ground, RunPlan, Storage } from '../place.js';
+import { type CampaignPlan, runOf } from '../plan.js';
 
 const script: readonly { readonly storage: Storage; readonly names: readonly FaultName[] }[] = [
   {
@@ -25,7 +24,7 @@ const script: readonly { readonly storage: Storage; readonly names: readonly Fau
 ];
 
 /** The campaign that every test run makes. */
-export const oneOfEachKind = ({ seed, steps }: CampaignPlan): readonly RunPlan[] =>
+export const oneOfEachKind = ({ seed }: CampaignPlan, ground: Ground): readonly RunPlan[] =>
   script.map(({ storage, names }, place) =>
-    runOf({ name: `run-${place}`, storage, names, steps, random: seeded(seed * 1000 + place) }),
+    runOf({ name: `run-${place}`, storage, names, random: seeded(seed * 1000 + place) }, ground),
   );

@@ -1,7 +1,7 @@
-import type { LaunchOptions } from '../../cli/local/launch.js';
-import { launchWorkers } from '../../cli/local/launch.js';
-import { lockRun } from '../../cli/local/runLock.js';
-import { systemClock } from '../../common/clock.js';
+import type { LaunchOptions } from '../../../cli/local/launch.js';
+import { launchWorkers } from '../../../cli/local/launch.js';
+import { lockRun } from '../../../cli/local/runLock.js';
+import { systemClock } from '../../../common/clock.js';
 import { reachedBy } from './linkProxy.js';
 
 /** A launcher as a process of its own, so that it can be killed: the product's lock and launcher, with the test's way between workers. */

@@ -4,9 +4,10 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Timeline } from '../timeline.js';
 import type { LauncherOrders } from './launcher.js';
 import { type LinkProxy, startLinkProxy, type Ways } from './linkProxy.js';
-import { Timeline } from './timeline.js';
+import { LogFolder } from './logFolder.js';
 
 export interface SiteOptions {
   /** The run's own: logs, views, settings. */
@@ -28,13 +29,14 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 
 /** Where one training takes place: its launcher, its workers, the ways between them, and who watches. */
 export class Site implements AsyncDisposable {
-  readonly timeline: Timeline;
+  readonly timeline = new Timeline();
   readonly ways: Ways = new Map();
   /** Of workers that live or have lived. */
   readonly links = new Map<string, LinkProxy>();
   readonly clockFile: string;
   readonly errors: string[] = [];
   readonly #options: SiteOptions;
+  readonly #logs: LogFolder;
   /** The newest life of each slot. */
   readonly #lives = new Map<string, string>();
   #launcher: ChildProcess | undefined;
@@ -43,7 +45,7 @@ export class Site implements AsyncDisposable {
 
   private constructor(options: SiteOptions) {
     this.#options = options;
-    this.timeline = new Timeline(join(options.folder, 'logs'));
+    this.#logs = new LogFolder(join(options.folder, 'logs'));
     this.clockFile = options.clockFile;
   }
 
@@ -79,6 +81,11 @@ export class Site implements AsyncDisposable {
   get abreast(): boolean {
     const { highest, last } = this.timeline;
     return this.members.every((id) => (last.get(id) ?? highest) >= highest - 1);
+  }
+
+  /** Hears from the launcher, and reads the workers' logs: one of them may find no room on its disk. Their clocks may jump. */
+  look(): void {
+    for (const line of this.#logs.lines()) this.timeline.heard(line);
   }
 
   /** Starts a launcher; what it says is taken in. */
@@ -135,7 +142,7 @@ export class Site implements AsyncDisposable {
     if (this.#ended === undefined && this.#launcher !== undefined) await this.killLauncher();
     for (const { pid } of await this.workers()) process.kill(pid, 'SIGKILL');
     for (const link of this.links.values()) link.close();
-    this.timeline.close();
+    this.#logs.close();
   }
 
   #hear({ listen, committed, error, ended, why }: Said): void {

@@ -1,4 +1,5 @@
-import { between, type FaultCase, pick, type Scene, until } from './fault.js';
+import { between, pick } from '../../chance.js';
+import { type FaultCase, type Scene, until } from './fault.js';
 
 const noSpace = /no space left/;
 
