@@ -44,13 +44,13 @@ test('a job goes through preflight and training to Complete, with the children t
   assert.equal(training.status?.recipeHash, recipeHash);
   assert.equal(training.status?.attempt, 0);
   assert.deepEqual(names(await scene.all(resources.configMaps)), [
+    'espalier-trust',
     'kube-root-ca.crt',
-    'whole-authority',
     'whole-job',
     'whole-recipe',
   ]);
   assert.deepEqual(names(await scene.all(resources.networkPolicies)), ['whole-workers']);
-  assert.deepEqual(names(await scene.all(resources.secrets)), ['whole-token']);
+  assert.deepEqual(names(await scene.all(resources.secrets)), []);
   await scene.ends(pods[1]!, 0, { outcome: 'published', url: 's3://models/out/abab/', adapterSha256: 'cd'.repeat(32) });
   const done = await scene.state('whole', 'Complete');
   assert.deepEqual(finding(done), {

@@ -129,7 +129,6 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       const again = await reconcile(key, {
         cluster: clusterOf(key),
         settings,
-        masterKey,
         clock,
         live: (id) => trainings.live(id),
         patience,

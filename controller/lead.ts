@@ -18,6 +18,7 @@ import { JobIndex } from './query/jobIndex.js';
 import { registerJobMetrics } from './query/metricsPage.js';
 import { mountedAuthority, mountedCertificates, ownCertificates } from './query/ownCertificates.js';
 import { statusServer } from './query/server.js';
+import { tokenOf } from './resources/access.js';
 import { settingsOf } from './settings.js';
 
 export interface LeadOptions {
@@ -49,6 +50,7 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
     (error: unknown) => log.warn('the authority could not be published', { error: String(error) }),
   );
   await labelLeader(options, signal);
+  const masterKey = authority.derive('job tokens');
   const index = new JobIndex(randomBytes(4).toString('hex'));
   registerJobMetrics(metrics.registry, index);
   const controller = runController(
@@ -56,7 +58,7 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
       client,
       namespaces: config.namespaces,
       settings: settingsOf(config, { preflight: start.preflight, identity }),
-      masterKey: authority.derive('job tokens'),
+      masterKey,
       transport: grpcTransport(),
       certificates,
       clock,
@@ -69,18 +71,22 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
     signal,
   );
   const shown = tlsFolder === null ? certificates : await mountedCertificates(tlsFolder, { clock, log }, signal);
-  await Promise.all([controller, serveStatus(options, { jobs: index, authority, certificates: shown }, signal)]);
+  await Promise.all([
+    controller,
+    serveStatus(options, { jobs: index, authority, masterKey, certificates: shown }, signal),
+  ]);
 }
 
 interface Served {
   readonly jobs: JobIndex;
   readonly authority: CertificateAuthority;
+  readonly masterKey: string;
   readonly certificates: CertificateSource;
 }
 
 async function serveStatus(
   { start, client, clock, log }: LeadOptions,
-  { jobs, authority, certificates }: Served,
+  { jobs, authority, masterKey, certificates }: Served,
   signal: AbortSignal,
 ): Promise<void> {
   const server = await statusServer({
@@ -90,7 +96,11 @@ async function serveStatus(
     address: start.config.query.listen,
     log,
     tls: { certificates },
-    identity: { attestor: kubePodAttestor(client), authority },
+    identity: {
+      attestor: kubePodAttestor(client),
+      authority,
+      tokenOf: ({ jobUid }) => tokenOf(masterKey, { uid: jobUid }),
+    },
   });
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -24,6 +24,8 @@ export interface Observed {
   readonly jobs: readonly V1Job[];
   readonly disruptionBudget: V1PodDisruptionBudget | undefined;
   readonly networkPolicy: V1NetworkPolicy | undefined;
+  /** Whom pods trust: of the whole namespace, and nobody's child. */
+  readonly trust: V1ConfigMap | undefined;
   /** Warnings that Kubernetes tells of children: FailedCreate, FailedMount. */
   readonly warnings: readonly CoreV1Event[];
   /** What the queue says of the newest worker Job; undefined = there is no queue to ask. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type EspalierError, fail } from '../../api/errors.js';
 import { systemClock } from '../../common/clock.js';
 import { accessOf } from '../../test/support/aJobResource.js';
-import { aStatusServer, namesOf, type RunningStatus } from '../../test/support/aStatusServer.js';
+import { aJobToken, aStatusServer, namesOf, type RunningStatus } from '../../test/support/aStatusServer.js';
 import { aCertificateRequest } from '../../test/support/certificates.js';
 import { type AuthorityStore, memoryAuthorityStore, openAuthority } from './authority.js';
 import type { PodAttestor } from './identityService.js';
@@ -30,7 +30,8 @@ async function certified(status: RunningStatus, token: string) {
 
 test('a pod gets a certificate of its own name, for an hour, whatever its request says', async () => {
   await using status = await start();
-  const { certificate, identity, expiresMs, authority } = await certified(status, 'team/a/a-0');
+  const { certificate, identity, expiresMs, authority, jobToken } = await certified(status, 'team/a/a-0');
+  assert.equal(jobToken, aJobToken('uid-of-a'));
   assert.equal(identity, 'spiffe://espalier/team/a/uid-of-a/uid-of-a-0');
   const { names, validTo } = namesOf(certificate);
   assert.equal(names, 'URI:spiffe://espalier/team/a/uid-of-a/uid-of-a-0');

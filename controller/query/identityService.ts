@@ -18,10 +18,12 @@ export interface PodAttestor {
 export interface IdentityDeps {
   readonly attestor: PodAttestor;
   readonly authority: CertificateAuthority;
+  /** The token of the job that a pod belongs to. */
+  readonly tokenOf: (pod: AttestedPod) => string;
 }
 
-/** Worker certificates: the key never leaves the pod, the names are ours. */
-export const identityService = ({ attestor, authority }: IdentityDeps): Handlers<'Identity'> => ({
+/** Worker certificates: the key never leaves the pod, the names are ours. Who gets one gets the token of its job. */
+export const identityService = ({ attestor, authority, tokenOf }: IdentityDeps): Handlers<'Identity'> => ({
   async issue({ certificateRequest }, { metadata, signal }) {
     const pod = await attestor.attest(bearerOf(metadata), signal);
     const uri = podUri(pod);
@@ -39,6 +41,7 @@ export const identityService = ({ attestor, authority }: IdentityDeps): Handlers
       authority: authority.trusted,
       identity: uri,
       expiresMs: issued.expiresMs,
+      jobToken: tokenOf(pod),
     };
   },
 });

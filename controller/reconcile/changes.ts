@@ -1,9 +1,8 @@
 import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import type { Change } from '../cluster/cluster.js';
 import type { V1Job } from '../cluster/kube/objects.js';
-import { disruptionBudget, tokenSecret, workerNetworkPolicy } from '../resources/access.js';
-import { authorityConfigMap, jobConfigMap, recipeConfigMap } from '../resources/configMaps.js';
-import { childNames, isOwnedBy } from '../resources/names.js';
+import { disruptionBudget, workerNetworkPolicy } from '../resources/access.js';
+import { jobConfigMap, recipeConfigMap, trustConfigMap } from '../resources/configMaps.js';
 import { preflightPod, triesOf } from '../resources/preflightPod.js';
 import { queueOf } from '../resources/scheduling.js';
 import { attemptOf, workerJob } from '../resources/workerJob.js';
@@ -22,8 +21,8 @@ import {
 /** A worker that was asked to leave and does not is not waited for longer than this. */
 const releaseWithinMs = 15_000;
 
-/** What must be done for the decision: wanted objects minus present ones. Pure; `token` is the job's. */
-export function changesFor(world: World, decision: Decision, token: string): readonly Change[] {
+/** What must be done for the decision: wanted objects minus present ones. Pure. */
+export function changesFor(world: World, decision: Decision): readonly Change[] {
   const job = validJob(world);
   switch (decision.kind) {
     case 'leave':
@@ -43,12 +42,12 @@ export function changesFor(world: World, decision: Decision, token: string): rea
       return job ? prepared(world, job, decision) : [];
     case 'retry':
       if (!job || decision.afterMs > 0) return [];
-      return [...started(world, job, decision.attempt, token), ...endOlder(world, job, decision.attempt)];
+      return [...started(world, job, decision.attempt), ...endOlder(world, job, decision.attempt)];
     case 'scale':
-      return job ? [...kept(world, job, token), ...scaled(world, decision.to)] : [];
+      return job ? [...kept(world, job), ...scaled(world, decision.to)] : [];
     case 'train':
       if (!job) return [];
-      return currentAttempt(world) ? kept(world, job, token) : started(world, job, decision.attempt, token);
+      return currentAttempt(world) ? kept(world, job) : started(world, job, decision.attempt);
   }
 }
 
@@ -65,25 +64,22 @@ function prepared(world: World, job: FineTuneJob, { tries, afterMs }: { tries: n
 }
 
 /** All that a new attempt needs; what is there already answers so. */
-function started(world: World, job: FineTuneJob, attempt: number, token: string): Change[] {
+function started(world: World, job: FineTuneJob, attempt: number): Change[] {
   const { owner, settings } = world;
   const { replicas } = job.spec.workers;
   return [
     ...(world.isResolved ? [] : [create(jobConfigMap(owner, job))]),
-    create(tokenSecret(owner, token)),
-    ...authorityChanges(world),
+    ...trustChanges(world),
     ...policyChanges(world),
     create(workerJob({ owner, job, attempt, replicas, settings })),
   ];
 }
 
 /** What should be there while workers train, and is not, or not so. */
-function kept(world: World, job: FineTuneJob, token: string): Change[] {
+function kept(world: World, job: FineTuneJob): Change[] {
   const current = currentAttempt(world);
-  const changes: Change[] = [...authorityChanges(world), ...policyChanges(world), ...budgetChanges(world)];
+  const changes: Change[] = [...trustChanges(world), ...policyChanges(world), ...budgetChanges(world)];
   if (!world.isResolved) changes.push(create(jobConfigMap(world.owner, job)));
-  // The Secret is never read, so its absence shows in pods that cannot mount it.
-  if (lacksSecret(world)) changes.push(create(tokenSecret(world.owner, token)));
   if (current?.spec?.suspend && !queueOf(job)) changes.push(suspension(current, false));
   if (current) changes.push(...endOlder(world, job, attemptOf(current)));
   return changes;
@@ -92,14 +88,11 @@ function kept(world: World, job: FineTuneJob, token: string): Change[] {
 const policyChanges = ({ owner, settings, observed }: World): Change[] =>
   settings.networkPolicy.enabled && !observed.networkPolicy ? [create(workerNetworkPolicy(owner, settings))] : [];
 
-/** Made once, and again after a rotation of the authority. */
-function authorityChanges({ owner, settings, observed }: World): Change[] {
-  const object = authorityConfigMap(owner, settings.identity);
-  const there = observed.configMaps.find(
-    (map) => map.metadata?.name === childNames.authority(owner.name) && isOwnedBy(map, owner.uid),
-  );
-  if (!there) return [create(object)];
-  const isSame = Object.entries(object.data ?? {}).every(([name, text]) => there.data?.[name] === text);
+/** Made with the first job of a namespace, and again after a rotation of the authority. */
+function trustChanges({ owner, settings, observed: { trust } }: World): Change[] {
+  const object = trustConfigMap(owner.namespace, settings.identity);
+  if (!trust) return [create(object)];
+  const isSame = Object.entries(object.data ?? {}).every(([name, text]) => trust.data?.[name] === text);
   return isSame ? [] : [{ kind: 'apply', object }];
 }
 
@@ -111,13 +104,6 @@ function budgetChanges({ owner, observed, live }: World): Change[] {
     ? []
     : [{ kind: 'apply', object: wanted }];
 }
-
-const lacksSecret = ({ observed, owner, nowMs }: World): boolean =>
-  observed.warnings.some(
-    ({ message, lastTimestamp }) =>
-      message?.includes(`secret "${owner.name}-token" not found`) &&
-      nowMs - new Date(lastTimestamp ?? 0).getTime() < 300_000,
-  );
 
 /** Up at once. Down: first the leavers leave the view, then their number goes. */
 function scaled(world: World, to: number): Change[] {

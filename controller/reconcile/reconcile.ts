@@ -2,7 +2,6 @@ import type { FineTuneJobStatus } from '../../api/sections/status.js';
 import type { Clock } from '../../common/clock.js';
 import type { Change, Cluster, JobKey, Live, Outcome } from '../cluster/cluster.js';
 import type { FineTuneJobObject } from '../cluster/kube/objects.js';
-import { tokenOf } from '../resources/access.js';
 import type { Settings } from '../settings.js';
 import { aboutLines } from './about.js';
 import { changesFor } from './changes.js';
@@ -21,7 +20,6 @@ const soonMs = 100;
 export interface ReconcileDeps {
   readonly cluster: Cluster;
   readonly settings: Settings;
-  readonly masterKey: string;
   readonly clock: Pick<Clock, 'now'>;
   /** What the workers of a job have told. */
   readonly live: (uid: string) => Live;
@@ -37,14 +35,14 @@ type Written = { readonly kind: 'same' } | { readonly kind: 'waits'; readonly le
 
 /** Brings one job a step further; answers when it wants to be looked at again, if nothing happens before. */
 export async function reconcile(key: JobKey, deps: ReconcileDeps): Promise<number | undefined> {
-  const { cluster, settings, masterKey, clock, live, follow, signal } = deps;
+  const { cluster, settings, clock, live, follow, signal } = deps;
   const observed = await cluster.observe(key, signal);
   if (!observed) return undefined;
   const uid = observed.job.metadata?.uid ?? '';
   const world = worldOf(observed, live(uid), settings, clock.now(), deps.parse);
   const decision = decide(policies, world);
   follow(world, decision);
-  const outcomes = await applyAll(changesFor(world, decision, tokenOf(masterKey, world.owner)), key, uid, deps);
+  const outcomes = await applyAll(changesFor(world, decision), key, uid, deps);
   if (decision.kind === 'leave' || decision.kind === 'remove') return undefined;
   const status = settle(world, decision, outcomes);
   const written = await write(observed.job, world, status, deps);

@@ -1,23 +1,14 @@
 import { createHmac } from 'node:crypto';
-import type { V1NetworkPolicy, V1PodDisruptionBudget, V1Secret } from '../cluster/kube/objects.js';
+import type { V1NetworkPolicy, V1PodDisruptionBudget } from '../cluster/kube/objects.js';
 import type { Settings } from '../settings.js';
 import { childNames, labels, metadataOf, type Owner, workerSelector } from './names.js';
 
 /**
- * By which workers of a job know each other and the controller. Derived, so that the controller never has to read a Secret:
- * it may only create them.
+ * By which workers of a job know each other and the controller. Derived, and told to a pod together with its certificate, so
+ * that no Secret holds it.
  */
-export const tokenOf = (masterKey: string, { uid }: Owner): string =>
+export const tokenOf = (masterKey: string, { uid }: Pick<Owner, 'uid'>): string =>
   createHmac('sha256', masterKey).update(`espalier job ${uid}`).digest('hex');
-
-export const tokenSecret = (owner: Owner, token: string): V1Secret => ({
-  apiVersion: 'v1',
-  kind: 'Secret',
-  metadata: metadataOf(owner, childNames.token(owner.name), 'access'),
-  type: 'Opaque',
-  immutable: true,
-  data: { token: Buffer.from(token).toString('base64') },
-});
 
 /** At most one worker at a time goes by eviction; one that never became ready never blocks a drain. */
 export const disruptionBudget = (owner: Owner, live: number): V1PodDisruptionBudget => ({

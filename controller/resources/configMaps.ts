@@ -3,7 +3,7 @@ import { checkJob } from '../../api/parse/parseJob.js';
 import { type RecipeReference, recipeReference } from '../../api/podVerdict.js';
 import type { V1ConfigMap } from '../cluster/kube/objects.js';
 import type { WorkerIdentity } from '../settings.js';
-import { childNames, metadataOf, type Owner } from './names.js';
+import { childNames, metadataOf, type Owner, trustMetadata } from './names.js';
 
 /** The job with every default filled in. Immutable: a later controller with other defaults goes on with these. */
 export const jobConfigMap = (owner: Owner, job: FineTuneJob): V1ConfigMap => ({
@@ -23,11 +23,11 @@ export const recipeConfigMap = (owner: Owner, reference: RecipeReference): V1Con
   data: { 'recipe.json': JSON.stringify(reference) },
 });
 
-/** Whom the pods of a job trust. It follows the authority, and so do they without a restart. */
-export const authorityConfigMap = (owner: Owner, { authority, controllerAuthority }: WorkerIdentity): V1ConfigMap => ({
+/** Whom the pods of a namespace trust. It follows the authority, and so do they without a restart. */
+export const trustConfigMap = (namespace: string, { authority, controllerAuthority }: WorkerIdentity): V1ConfigMap => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
-  metadata: metadataOf(owner, childNames.authority(owner.name), 'access'),
+  metadata: trustMetadata(namespace),
   data: { 'ca.crt': authority, 'controller-ca.crt': controllerAuthority ?? '' },
 });
 

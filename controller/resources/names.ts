@@ -17,15 +17,13 @@ export const labels = {
 export const managedBy = 'espalier';
 export type Role = 'preflight' | 'worker' | 'config' | 'view' | 'access';
 
-/** Everything that the controller has made, and nothing else. */
+/** Everything that the controller has made for a job, and nothing else. */
 export const childSelector = `${labels.managedBy}=${managedBy},${labels.job}`;
 
 export const childNames = {
   job: (name: string) => `${name}-job`,
   recipe: (name: string) => `${name}-recipe`,
   view: (name: string) => `${name}-view`,
-  authority: (name: string) => `${name}-authority`,
-  token: (name: string) => `${name}-token`,
   preflight: (name: string, tries: number) => `${name}-preflight-${tries}`,
   workers: (name: string, attempt: number) => `${name}-${attempt}`,
   disruptionBudget: (name: string) => `${name}-workers`,
@@ -67,6 +65,23 @@ const ownerReference = ({ name, uid }: Owner): V1OwnerReference => ({
   controller: true,
   blockOwnerDeletion: true,
 });
+
+/** Of all jobs of a namespace: whom their pods trust. */
+export const trustName = 'espalier-trust';
+const trustLabels = { [labels.managedBy]: managedBy, [labels.role]: 'access' satisfies Role };
+export const trustSelector = `${labels.managedBy}=${managedBy}`;
+
+/** Nobody owns it: it stays when the last job goes, as the API server's own `kube-root-ca.crt` does. */
+export const trustMetadata = (namespace: string): V1ObjectMeta => ({
+  namespace,
+  name: trustName,
+  labels: { ...trustLabels },
+});
+
+/** Made by this controller or an earlier one for all jobs of its namespace: one of that name without our labels is never touched. */
+export const isOfNamespace = ({ metadata }: KubernetesObject): boolean =>
+  metadata?.name === trustName &&
+  Object.entries(trustLabels).every(([name, value]) => metadata.labels?.[name] === value);
 
 /** Made for this very job: one of the same name with another owner is never touched. */
 export const isOwnedBy = ({ metadata }: KubernetesObject, uid: string): boolean =>

@@ -14,7 +14,6 @@ import { childNames } from './names.js';
 export const paths = {
   job: '/etc/espalier/job',
   recipe: '/etc/espalier/recipe',
-  token: '/etc/espalier/token',
   identity: '/etc/espalier/identity',
   secrets: '/etc/espalier/secrets',
   authorities: '/etc/espalier/authorities',

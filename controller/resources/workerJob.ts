@@ -2,7 +2,7 @@ import type { FineTuneJob } from '../../api/fineTuneJob.js';
 import type { V1Job, V1ResourceRequirements, V1Volume } from '../cluster/kube/objects.js';
 import { cpusOf, type WorkerSize } from '../membership/workerTime.js';
 import { type Settings, workerAudience } from '../settings.js';
-import { childNames, labels, metadataOf, type Owner } from './names.js';
+import { childNames, labels, metadataOf, type Owner, trustName } from './names.js';
 import { credentials, meshOff, paths, podSpec } from './podParts.js';
 import { passedToPods, queueOf, schedulerOf } from './scheduling.js';
 
@@ -64,7 +64,6 @@ export function workerJob({ owner, job, attempt, replicas, settings }: WorkerJob
               ],
               volumeMounts: [
                 { name: 'espalier-recipe', mountPath: paths.recipe, readOnly: true },
-                { name: 'espalier-token', mountPath: paths.token, readOnly: true },
                 { name: 'espalier-identity', mountPath: paths.identity, readOnly: true },
               ],
             },
@@ -79,21 +78,20 @@ export function workerJob({ owner, job, attempt, replicas, settings }: WorkerJob
 
 const ownVolumes = ({ name }: Owner): V1Volume[] => [
   { name: 'espalier-recipe', configMap: { name: childNames.recipe(name) } },
-  { name: 'espalier-token', secret: { secretName: childNames.token(name), defaultMode: 0o440 } },
-  identityVolume(name),
+  identityVolume,
 ];
 
 /** By which a pod proves to the controller who it is, and knows it: both are replaced while the pod lives. */
-const identityVolume = (name: string): V1Volume => ({
+const identityVolume: V1Volume = {
   name: 'espalier-identity',
   projected: {
     defaultMode: 0o440,
     sources: [
       { serviceAccountToken: { audience: workerAudience, expirationSeconds: 3600, path: 'token' } },
-      { configMap: { name: childNames.authority(name) } },
+      { configMap: { name: trustName } },
     ],
   },
-});
+};
 
 export function resourcesOf(
   { spec: { workers } }: FineTuneJob,

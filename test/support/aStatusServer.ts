@@ -43,7 +43,7 @@ export async function aStatusServer(
         own: { certificate: Buffer.from(own.certificate), key: Buffer.from(own.key) },
       }),
     },
-    ...(attestor && { identity: { attestor, authority } }),
+    ...(attestor && { identity: { attestor, authority, tokenOf: ({ jobUid }) => aJobToken(jobUid) } }),
   });
   const connections: Connection[] = [];
   return {
@@ -61,6 +61,9 @@ export async function aStatusServer(
     },
   };
 }
+
+/** What pods of this job get with their certificate. */
+export const aJobToken = (jobUid: string): string => `the token of the job ${jobUid}`;
 
 /** The names in a certificate, and until when it holds. */
 export function namesOf(pem: string): { readonly names: string; readonly validTo: number } {

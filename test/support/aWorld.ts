@@ -69,6 +69,7 @@ export function aWorld(options: WorldOptions = {}): World {
     pods,
     disruptionBudget: undefined,
     networkPolicy: undefined,
+    trust: undefined,
     warnings,
     admission,
   };

@@ -9,6 +9,7 @@ import { silentLogger } from '../../common/log.js';
 import { grpcTransport } from '../../proto/grpc.js';
 import { type ClientTls, type Listening, service } from '../../proto/transport.js';
 import { aClock, type ManualClock } from '../../test/support/aClock.js';
+import { aJobToken } from '../../test/support/aStatusServer.js';
 import { anAuthority, fixedFor, longAgo } from '../../test/support/certificates.js';
 import { aController, type PlayedController } from '../../test/support/playedController.js';
 import { type Identity, openIdentity } from './identity.js';
@@ -109,6 +110,7 @@ test('workers of one job exchange pieces, their controller gives orders, and nob
   await using theirs = await sibling!.open();
   await using stranger = await other!.open();
   assert.equal(mine.uri, 'spiffe://espalier/team/a/uid-of-a/1');
+  assert.equal(mine.token, aJobToken('uid-of-a'));
   const server = await served(mine);
   const at = (tls: ClientTls | undefined, what: 'Worker' | 'Exchange', word?: string) =>
     call(server.address, tls, what, word);

@@ -24,6 +24,8 @@ export interface IdentityOptions {
 export interface Identity extends AsyncDisposable {
   /** The name in its certificate. */
   readonly uri: string;
+  /** Of its job. */
+  readonly token: string;
   readonly tls: WorkerTls;
 }
 
@@ -55,6 +57,7 @@ export async function openIdentity(options: IdentityOptions, signal: AbortSignal
 interface Issued {
   readonly certificates: Certificates;
   readonly uri: string;
+  readonly token: string;
   /** By the monotonic clock. */
   readonly issuedAtMs: number;
   readonly lifeMs: number;
@@ -62,6 +65,7 @@ interface Issued {
 
 class RenewedIdentity implements Identity {
   readonly uri: string;
+  readonly token: string;
   readonly tls: WorkerTls;
   readonly #options: IdentityOptions;
   readonly #certificates: RenewableCertificates;
@@ -71,6 +75,7 @@ class RenewedIdentity implements Identity {
   constructor(options: IdentityOptions, first: Issued) {
     this.#options = options;
     this.uri = first.uri;
+    this.token = first.token;
     this.#certificates = new RenewableCertificates(first.certificates);
     this.tls = workerTls(first.uri, this.#certificates);
     this.#renewing = this.#renew(first).catch((error: unknown) => {
@@ -131,12 +136,17 @@ async function issue({ transport, controller, paths, clock }: IdentityOptions, s
   }
 }
 
-const issuedOf = ({ certificate, authority, identity, expiresMs }: IssueReply, key: string, clock: Clock): Issued => ({
+const issuedOf = (
+  { certificate, authority, identity, expiresMs, jobToken }: IssueReply,
+  key: string,
+  clock: Clock,
+): Issued => ({
   certificates: {
     own: { certificate: Buffer.from(certificate), key: Buffer.from(key) },
     authority: Buffer.from(authority),
   },
   uri: identity,
+  token: jobToken,
   issuedAtMs: clock.monotonic(),
   lifeMs: expiresMs - clock.now(),
 });

@@ -10,7 +10,6 @@ import type { SecretOf } from '../preflight/places.js';
 export const paths = {
   job: '/etc/espalier/job/job.json',
   recipe: '/etc/espalier/recipe/recipe.json',
-  token: '/etc/espalier/token/token',
   /** Proves to the controller which pod this is; replaced before it expires. */
   podToken: '/etc/espalier/identity/token',
   /** PEM of whose certificates are trusted; follows a rotation. */

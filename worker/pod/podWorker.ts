@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail } from '../../api/errors.js';
 import { quantityBytes } from '../../api/fields.js';
@@ -53,7 +53,7 @@ export async function podWorker(job: FineTuneJob, deps: PodWorkerDeps): Promise<
     cacheFolder: paths.cache,
     workFolder,
     listen: `${hostOf(needed(env, 'POD_IP'))}:${needed(env, 'ESPALIER_PORT')}`,
-    token: (await readFile(paths.token, 'utf8')).trim(),
+    token: identity.token,
     engines: spec.workers.engines ?? Math.max(1, Math.floor(Number(needed(env, 'ESPALIER_CPU_MILLIS')) / 1000)),
     ...(spec.workers.memoryBudget && { memoryBudgetBytes: quantityBytes(spec.workers.memoryBudget) }),
     checkpoint: {

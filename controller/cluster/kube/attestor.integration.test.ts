@@ -93,16 +93,29 @@ test('a worker pod is known by its projected token; another audience, a pod of n
   assert.ok(refused === 'CertificateRefused' || refused === 'CallerUnknown', refused);
 });
 
-test('pods are told whom to trust by a map beside their job: made again when it is deleted, and it follows the authority', async () => {
+test('pods are told whom to trust by one map of their namespace: made again when it is deleted, and it follows the authority', async () => {
   await using scene = await Scene.open(plane, AbortSignal.timeout(300_000));
+  const at = { namespace: scene.namespace, name: 'espalier-trust' };
+  const signal = AbortSignal.timeout(120_000);
+  // Somebody else's of that name is never touched, and is named.
+  const foreign = { apiVersion: 'v1', kind: 'ConfigMap', metadata: at, data: { 'ca.crt': 'of somebody else' } };
+  await scene.client.create(resources.configMaps, foreign, signal);
   await scene.apply('trusts');
   await scene.passPreflight('trusts');
+  await scene.state('trusts', 'Stalled', 'NameTaken');
+  const map = () => scene.get(resources.configMaps, at.name);
+  assert.deepEqual((await map())?.data, foreign.data);
+  assert.deepEqual(await scene.all(resources.jobs), []);
+  await scene.client.remove(resources.configMaps, at, { signal });
   await scene.workerJob('trusts-0');
-  const map = () => scene.get(resources.configMaps, 'trusts-authority');
+  await scene.apply('another');
+  await scene.passPreflight('another');
+  await scene.workerJob('another-0');
   const first = await map();
+  assert.equal(first?.metadata?.ownerReferences, undefined);
   assert.deepEqual(first?.data, { 'ca.crt': 'AUTHORITY', 'controller-ca.crt': 'AUTHORITY' });
-  const at = { namespace: scene.namespace, name: 'trusts-authority' };
-  const signal = AbortSignal.timeout(120_000);
+  // With neither job does it go.
+  await scene.client.remove(resources.fineTuneJobs, { ...at, name: 'trusts' }, { signal });
   await scene.client.merge(resources.configMaps, at, { data: { 'ca.crt': 'of another time' } }, signal);
   await scene.until('it says what is so', async () => (await map())?.data?.['ca.crt'] === 'AUTHORITY');
   await scene.client.remove(resources.configMaps, at, { signal });

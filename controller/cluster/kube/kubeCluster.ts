@@ -1,7 +1,15 @@
 import { EspalierError } from '../../../api/errors.js';
 import type { Clock } from '../../../common/clock.js';
 import type { Logger } from '../../../common/log.js';
-import { childNames, childSelector, isOwnedBy, labels } from '../../resources/names.js';
+import {
+  childNames,
+  childSelector,
+  isOfNamespace,
+  isOwnedBy,
+  labels,
+  trustName,
+  trustSelector,
+} from '../../resources/names.js';
 import { queueLabel } from '../../resources/scheduling.js';
 import { attemptOf } from '../../resources/workerJob.js';
 import type { Change, Cluster, JobKey, Observed, Outcome } from '../cluster.js';
@@ -45,7 +53,7 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
   const { client, namespace, kueue, events, clock, log, random, onChange, release } = options;
   const reflect = <T extends KubernetesObject>(
     resource: Resource<T>,
-    keyOf: (object: T) => JobKey | undefined,
+    keysOf: (object: T) => readonly (JobKey | undefined)[],
     {
       resync = false,
       keep,
@@ -63,23 +71,29 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
       ...(keep && { keep }),
       groupOf: (object) => groupName(parentKey(object)),
       onChange: (object) => {
-        const key = keyOf(object);
-        if (key) onChange(key, resource === resources.fineTuneJobs ? 'job' : 'child');
+        for (const key of keysOf(object)) if (key) onChange(key, resource === resources.fineTuneJobs ? 'job' : 'child');
       },
     });
   const children = { labelSelector: childSelector };
-  const fineTuneJobs = reflect(resources.fineTuneJobs, ownKey, { resync: true });
+  const fineTuneJobs = reflect(resources.fineTuneJobs, (job) => [ownKey(job)], { resync: true });
+  const parent = (object: KubernetesObject) => [parentKey(object)];
+  const jobsIn = (where: string | undefined) =>
+    [...fineTuneJobs.all()].map(ownKey).filter((key) => key.namespace === where);
   const mirrors = {
-    jobs: reflect(resources.jobs, parentKey, children),
-    pods: reflect(resources.pods, parentKey, { ...children, keep: keptPod }),
-    configMaps: reflect(resources.configMaps, parentKey, children),
-    disruptionBudgets: reflect(resources.disruptionBudgets, parentKey, children),
-    networkPolicies: reflect(resources.networkPolicies, parentKey, { ...children, keep: keptHead }),
+    jobs: reflect(resources.jobs, parent, children),
+    pods: reflect(resources.pods, parent, { ...children, keep: keptPod }),
+    configMaps: reflect(
+      resources.configMaps,
+      (map) => (isOfNamespace(map) ? jobsIn(map.metadata?.namespace) : parent(map)),
+      { labelSelector: trustSelector },
+    ),
+    disruptionBudgets: reflect(resources.disruptionBudgets, parent, children),
+    networkPolicies: reflect(resources.networkPolicies, parent, { ...children, keep: keptHead }),
   };
   // Events carry no labels: which job they are about follows from the name of the pod or Job.
   const involved = (event: CoreV1Event) => parentOfInvolved(event, mirrors);
   const warnings = ['FailedCreate', 'FailedMount'].map((reason) =>
-    reflect(resources.events, involved, { fieldSelector: `reason=${reason}` }),
+    reflect(resources.events, (event) => [involved(event)], { fieldSelector: `reason=${reason}` }),
   );
   const mirrorOf = new Map<Resource<never>, Reflector<never>>([
     [resources.jobs, mirrors.jobs],
@@ -106,6 +120,7 @@ export function createKubeCluster(options: KubeClusterOptions): KubeCluster {
       configMaps: mine(mirrors.configMaps),
       disruptionBudget: mirrors.disruptionBudgets.get(key.namespace, childNames.disruptionBudget(key.name)),
       networkPolicy: mirrors.networkPolicies.get(key.namespace, childNames.networkPolicy(key.name)),
+      trust: mirrors.configMaps.get(key.namespace, trustName),
       warnings: warnings.flatMap((mirror) => [...mirror.all()]).filter((event) => sameKey(involved(event), key)),
       admission: isQueued ? await kueue.admissionOf({ ...key, uid: newest.metadata?.uid ?? '' }, signal) : undefined,
     } satisfies Observed;
@@ -186,6 +201,9 @@ async function withCurrent(
   return current ? [...found, current] : found;
 }
 
+/** Of this very job, or of all jobs of its namespace. */
+const isOurs = (object: KubernetesObject, uid: string): boolean => isOwnedBy(object, uid) || isOfNamespace(object);
+
 type Note = <T extends KubernetesObject>(resource: Resource<T>, object: T) => void;
 type PerformDeps = Pick<KubeClusterOptions, 'client' | 'release'> & { readonly note: Note };
 
@@ -214,7 +232,7 @@ async function perform(
         const resource = resourceOf(change.object);
         const at = { namespace, name: change.object.metadata?.name ?? '' };
         const there = await client.get(resource, at, signal);
-        if (there && !isOwnedBy(there, uid)) return { kind: 'taken', of: resource.kind, name: at.name };
+        if (there && !isOurs(there, uid)) return { kind: 'taken', of: resource.kind, name: at.name };
         return written(resource, await client.apply(resource, change.object, options));
       }
       case 'scale': {
@@ -267,11 +285,9 @@ async function create(
     note(resource, made);
     return { kind: 'done' };
   }
-  // The token's Secret is never read: that its name is taken is all there is to know.
-  if (resource === resources.secrets) return { kind: 'done' };
   const there = await client.get(resource, { namespace, name }, signal);
   if (!there) return { kind: 'stale' };
-  if (!isOwnedBy(there, uid)) return { kind: 'taken', of: resource.kind, name };
+  if (!isOurs(there, uid)) return { kind: 'taken', of: resource.kind, name };
   // One that is on its way out must be gone before its name is free.
   return there.metadata?.deletionTimestamp ? { kind: 'stale' } : { kind: 'done' };
 }

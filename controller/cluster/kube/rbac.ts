@@ -56,14 +56,7 @@ export const rbac: readonly RbacRule[] = [
     apiGroup: '',
     resources: ['configmaps'],
     verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
-    why: 'the resolved job, views by compare-and-swap, and whom its pods trust',
-  },
-  {
-    scope: 'jobs',
-    apiGroup: '',
-    resources: ['secrets'],
-    verbs: ['create'],
-    why: "a job's token; never read, and no Secret of a user either",
+    why: 'the resolved job, views by compare-and-swap, and whom pods trust',
   },
   {
     scope: 'jobs',

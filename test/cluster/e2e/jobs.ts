@@ -168,12 +168,11 @@ export const listed = (objects: readonly KubeObject[]): readonly string[] =>
 /** All that a job has when it is at rest, worker pods left out: one of everything, and its worker Jobs. */
 export const family = (name: string, workerJobs: readonly string[] = [`${name}-0`]): readonly string[] =>
   [
-    ...['authority', 'job', 'recipe', 'view'].map((map) => `ConfigMap ${name}-${map}`),
+    ...['job', 'recipe', 'view'].map((map) => `ConfigMap ${name}-${map}`),
     ...workerJobs.map((each) => `Job ${each}`),
     `NetworkPolicy ${name}-workers`,
     `Pod ${name}-preflight-0 Succeeded`,
     `PodDisruptionBudget ${name}-workers`,
-    `Secret ${name}-token`,
   ].sort();
 
 const isWorkerOf = (name: string) => (line: string) => new RegExp(`^Pod ${name}-\\d+-\\d+ `).test(line);

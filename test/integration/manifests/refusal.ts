@@ -71,6 +71,7 @@ const observedOf = (job: FineTuneJobObject) => ({
   jobs: [],
   disruptionBudget: undefined,
   networkPolicy: undefined,
+  trust: undefined,
   warnings: [],
   admission: undefined,
 });
@@ -111,7 +112,6 @@ async function preflightWords(object: FineTuneJobObject, { folder }: Claim): Pro
     const paths = {
       job: within('job.json'),
       recipe: within('recipe.json'),
-      token: within('token'),
       secrets: within('secrets'),
       cache: within('cache'),
       work: within('work'),

@@ -20,11 +20,10 @@ import { podWorker } from '../../../worker/pod/podWorker.js';
 import { preflight } from '../../../worker/preflight/preflight.js';
 import { aJob } from '../../support/aJob.js';
 import { accessOf } from '../../support/aJobResource.js';
-import { aStatusServer } from '../../support/aStatusServer.js';
+import { aJobToken, aStatusServer } from '../../support/aStatusServer.js';
 import { writeTinyBase } from '../../support/tinyBase.js';
 
 const port = 17_600 + (process.pid % 1000);
-const token = 'token of the test, long enough';
 const text = (rows: number) =>
   Array.from(
     { length: rows },
@@ -44,12 +43,10 @@ async function aPod(root: string, name: string, trusted = ''): Promise<Paths> {
   for (const file of ['ca.crt', 'controller-ca.crt']) await writeFile(join(folder, 'identity', file), trusted);
   await mkdir(join(folder, 'secrets', 'store'), { recursive: true });
   await mkdir(join(folder, 'work'), { recursive: true });
-  await writeFile(join(folder, 'token'), `${token}\n`);
   await writeFile(join(folder, 'secrets', 'store', 'HF_TOKEN'), 'hf\n');
   return {
     job: join(folder, 'job.json'),
     recipe: join(folder, 'recipe.json'),
-    token: join(folder, 'token'),
     podToken: join(folder, 'identity', 'token'),
     authority: join(folder, 'identity', 'ca.crt'),
     controllerAuthority: join(folder, 'identity', 'controller-ca.crt'),
@@ -89,7 +86,7 @@ test('a preflight pod and two worker pods, told only what is mounted, publish th
   const oracle = new Training({
     store: memoryViewStore(),
     transport,
-    token,
+    token: aJobToken(job1.jobUid),
     tls: (podUid) => ({ certificates, trusts: (uri) => uri === podUri({ ...job1, podUid }) }),
     clock,
     log,

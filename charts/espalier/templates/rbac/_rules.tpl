@@ -20,14 +20,10 @@
 - apiGroups: [""]
   resources: ["pods"]
   verbs: ["get", "list", "watch", "create"]
-# the resolved job, views by compare-and-swap, and whom its pods trust
+# the resolved job, views by compare-and-swap, and whom pods trust
 - apiGroups: [""]
   resources: ["configmaps"]
   verbs: ["get", "list", "watch", "create", "update", "patch"]
-# a job's token; never read, and no Secret of a user either
-- apiGroups: [""]
-  resources: ["secrets"]
-  verbs: ["create"]
 # tells what happened, how often; reads why a pod waits (FailedCreate, FailedScheduling, volumes, images)
 - apiGroups: [""]
   resources: ["events"]

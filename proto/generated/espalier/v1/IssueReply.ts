@@ -7,6 +7,7 @@ export interface IssueReplyInput {
   'authority'?: (string);
   'identity'?: (string);
   'expiresMs'?: (number | string | Long);
+  'jobToken'?: (string);
 }
 
 export interface IssueReply {
@@ -14,4 +15,5 @@ export interface IssueReply {
   'authority': (string);
   'identity': (string);
   'expiresMs': (number);
+  'jobToken': (string);
 }
