@@ -43,7 +43,7 @@ export function runOf({ name, storage, names: given, random }: RunDraft, { fault
   const span = (steps - quietSteps) / names.length;
   const planned: PlannedFault[] = names.map((fault, place) => ({
     ...fault,
-    afterStep: faults.of(fault).last ? steps - 3 : Math.floor(1 + place * span + random() * span * 0.4),
+    afterStep: faults.of(fault).last ? steps - 2 * quietSteps : Math.floor(1 + place * span + random() * span * 0.4),
     delayMs: Math.floor(random() * 120),
   }));
   const [least, most] = workers;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, open, rm, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** A small file system of its own, so that it can be full. */
@@ -10,7 +10,8 @@ export interface SmallDisk extends Disposable {
   free(): Promise<void>;
 }
 
-const blockBytes = 4096;
+/** Large ones for speed, then what still fits: a disk that fills slowly would be full when all is over. */
+const blockBytes = [1 << 20, 4096];
 
 /** Mounts one; the process must be allowed to (`unshare -rm` gives it a name space where it is). */
 export async function mountDisk(folder: string, sizeBytes: number): Promise<SmallDisk> {
@@ -22,13 +23,9 @@ export async function mountDisk(folder: string, sizeBytes: number): Promise<Smal
     folder,
     async fill(butBytes) {
       const file = await open(ballast, 'w');
-      // Real blocks: a hole would take no space.
-      const block = Buffer.alloc(blockBytes);
       let filledBytes = 0;
       try {
-        for (;;) filledBytes += (await file.write(block)).bytesWritten;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        for (const bytes of blockBytes) filledBytes += await fillBy(file, bytes);
       } finally {
         await file.close();
       }
@@ -37,4 +34,18 @@ export async function mountDisk(folder: string, sizeBytes: number): Promise<Smal
     free: () => rm(ballast, { force: true }),
     [Symbol.dispose]: () => void spawnSync('umount', ['-l', folder]),
   };
+}
+
+/** Answers how much was written. */
+async function fillBy(file: FileHandle, bytes: number): Promise<number> {
+  // Real blocks: a hole would take no space.
+  const block = Buffer.alloc(bytes);
+  for (let filledBytes = 0; ; ) {
+    try {
+      filledBytes += (await file.write(block)).bytesWritten;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return filledBytes;
+      throw error;
+    }
+  }
 }

@@ -77,10 +77,13 @@ export class Site implements AsyncDisposable {
     return [...this.#lives.values()];
   }
 
-  /** Whoever trains is where the others are: what a fault left behind has been made up for. */
+  /**
+   * Everybody who lives is where the others are: what a fault left behind has been made up for. Who still fetches the state
+   * is behind, for a blow to the only one who holds it costs what no other worker could have kept.
+   */
   get abreast(): boolean {
     const { highest, last } = this.timeline;
-    return this.members.every((id) => (last.get(id) ?? highest) >= highest - 1);
+    return this.members.every((id) => (last.get(id) ?? Number.NEGATIVE_INFINITY) >= highest - 1);
   }
 
   /** Hears from the launcher, and reads the workers' logs: one of them may find no room on its disk. Their clocks may jump. */
