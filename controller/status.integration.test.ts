@@ -110,7 +110,7 @@ test('kubectl describe reads in the order in which people ask; columns, events a
     [told.workers?.[0]?.id, told.workers?.[0]?.node, told.workers?.[0]?.step, told.progress?.step, told.best?.step],
     [pod.metadata?.name, 'node-a', 2, 3, 1],
   );
-  assert.deepEqual([told.data?.used, told.resolved?.stepsPerEpoch], [8, 2]);
+  assert.deepEqual([told.data?.used, told.resolved?.stepsPerEpoch], [64, 2]);
 
   // Steps go on, conditions do not move.
   worker.tell(stepOf(3));
@@ -119,7 +119,7 @@ test('kubectl describe reads in the order in which people ask; columns, events a
 
   const described = await kubectl('--namespace', scene.namespace, 'describe', 'finetunejob', 'read');
   const about = described.slice(described.indexOf('\nStatus:'));
-  const order = ['State: Training', 'Progress: step', 'Last checkpoint: step', 'Workers: 1/1', 'Worker read-0-0', 'Data: 8 of 9', 'Left out: 1 rows', 'Settings: lora.rank=4', 'Cost: ', 'Conditions:', 'Events:']; // biome-ignore format: one thought
+  const order = ['State: Training', 'Progress: step', 'Last checkpoint: step', 'Workers: 1/1', 'Worker read-0-0', 'Data: 64 of 66', 'Left out: 2 rows', 'Settings: lora.rank=4', 'Cost: ', 'Conditions:', 'Events:']; // biome-ignore format: one thought
   const places = order.map((words) => about.indexOf(words));
   assert.deepEqual(places, [...places].sort((a, b) => a - b), `${about}\n${places}`); // biome-ignore format: one thought
   assert.ok(places.every((place) => place > 0), `${about}\n${places}`); // biome-ignore format: one thought
