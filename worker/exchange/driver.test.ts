@@ -6,6 +6,7 @@ import { silentLogger } from '../../common/log.js';
 import { memoryTransport } from '../../proto/memory.js';
 import type { Listening, Transport } from '../../proto/transport.js';
 import { ToyTrainee, toyRecipe } from '../../test/support/toyTrainee.js';
+import { gradientOf } from '../../test/support/twin.js';
 import { HandViews } from '../../test/support/views.js';
 import { createExchange } from './driver.js';
 import type { Exchange } from './exchange.js';
@@ -86,6 +87,40 @@ test('a newcomer with another recipe is told which and what', async () => {
   assert.deepEqual(error.facts, { what: 'recipe', here: 'other', there: 'toy', peer: 'w0' });
   await running;
   assert.equal(workers[0]!.trainee.sha256, alone.sha256);
+  await close();
+});
+
+test('a leaf that still waits to be computed when a later state is taken is given up, not asked of that state', async () => {
+  const { workers, views, close } = await together(2, { leafMs: 8 });
+  const [first, second] = workers;
+  const { trainee } = second!;
+  const restore = trainee.restore.bind(trainee);
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  let asked = false;
+  // As one that was cut off asks the store whether others have published meanwhile; the answer comes with the state.
+  trainee.restore = (bytes) => {
+    restore(bytes);
+    answer();
+  };
+  trainee.computeLeaf = async (step, leaf, signal) => {
+    asked ||= step === 0;
+    if (step === 0) await answered;
+    signal.throwIfAborted();
+    assert.equal(trainee.nextStep, step);
+    return gradientOf(step, leaf, trainee.weights);
+  };
+  views.set(views.members.filter(({ id }) => id === 'w0'));
+  const running = collect(first!.exchange);
+  await until(() => first!.trainee.nextStep >= 12);
+  views.set([...views.members, { id: 'w1', address: second!.server.address, joined: true }]);
+  const reports = await collect(second!.exchange);
+  await running;
+  assert.ok(asked);
+  assert.ok(reports.every(({ step }) => step >= 12));
+  assert.equal(trainee.sha256, alone.sha256);
   await close();
 });
 

@@ -287,6 +287,7 @@ class Driver implements Exchange {
     // While it was on its way this worker may have been asked to leave; the state is taken only if it is still waited for.
     if (state === undefined || state.step <= trainee.nextStep || this.#state.activity.kind !== 'restoring')
       return this.#post({ kind: 'restoreFailed', from });
+    this.#leaves.abandonAll(new DOMException('a later state is taken', 'AbortError'));
     trainee.restore(state.bytes);
     if (trainee.nextStep !== state.step)
       fail('Internal', { what: `the state of step ${state.step} put the trainee at step ${trainee.nextStep}` });

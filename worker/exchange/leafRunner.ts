@@ -48,6 +48,7 @@ export class LeafRunner {
     this.#running.get(nameOf(step, leaf))?.abort(new DOMException('not wanted', 'AbortError'));
   }
 
+  /** At the end, and before another state is taken: a leaf that still waits would ask that one for the old step. */
   abandonAll(reason: unknown): void {
     for (const leaf of this.#running.values()) leaf.abort(reason);
   }
