@@ -63,7 +63,11 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   // Every watch, link and timer listens to this one.
   setMaxListeners(0, signal);
   const queue = createWorkQueue({ clock, random, concurrency });
-  const onChange = (key: JobKey, what?: 'job' | 'child') => queue.add(textOf(key), what === 'child' ? settleMs : 0);
+  // A job that came or was edited is somebody's wish; what its children did is mostly for telling.
+  const onChange = (key: JobKey, what?: 'job' | 'child') => {
+    if (what === 'child') queue.add(textOf(key), settleMs);
+    else queue.add(textOf(key), 0, what === 'job' ? 'urgent' : undefined);
+  };
   const events = createEventRecorder({
     client,
     clock,
@@ -113,6 +117,11 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     parsed.forget(uid);
   };
   const patience = new Patience();
+  /** Once the crowd has gone, what waited for that is told. */
+  const tellHeld = (): void => {
+    if (patience.isCrowded(clock.now())) return;
+    for (const [text, uid] of uids) if (patience.isHeld(uid)) queue.add(text);
+  };
   const parsed = new ParsedJobs();
   const uids = new Map<string, string>();
   const work = async (text: string): Promise<number | undefined> => {
@@ -137,6 +146,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
         signal,
       });
       failed = false;
+      tellHeld();
       return again;
     } catch (error) {
       if (!signal.aborted) log.warn('a job is reconciled again after a failure', { ...key, error: String(error) });

@@ -74,3 +74,34 @@ test('what fails comes again after ever longer pauses, and success forgets them'
   stop.abort();
   await running;
 });
+
+test('what is urgent goes before what has been due for less than five seconds, and only that', async () => {
+  const { clock, queue, stop } = setup({ concurrency: 1 });
+  const worked: string[] = [];
+  let open = () => {};
+  const running = queue.run(async (key) => {
+    worked.push(key);
+    await new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    return undefined;
+  }, stop.signal);
+  const next = async () => {
+    open();
+    await turn();
+  };
+  queue.add('first');
+  await turn();
+  queue.add('old');
+  clock.advance(5001);
+  queue.add('ordinary');
+  queue.add('urgent', 0, 'urgent');
+  queue.add('other');
+  queue.add('other', 0, 'urgent');
+  queue.add('first', 0, 'urgent');
+  for (let i = 0; i < 5; i++) await next();
+  assert.deepEqual(worked, ['first', 'old', 'urgent', 'other', 'first', 'ordinary']);
+  stop.abort();
+  open();
+  await running;
+});

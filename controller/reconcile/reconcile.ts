@@ -8,12 +8,12 @@ import { changesFor } from './changes.js';
 import { type Decision, decide } from './decide.js';
 import { eventsBetween } from './events.js';
 import type { ParseJob } from './parsedJobs.js';
-import type { Patience } from './patience.js';
+import { mayWait, type Patience } from './patience.js';
 import { policies } from './policies/index.js';
 import { worldOf } from './read.js';
 import { membersOf, ownPart, requeueMs, settle } from './settle.js';
 import { mergePatch } from './statusPatch.js';
-import type { World } from './world.js';
+import { isReady, validJob, type World } from './world.js';
 
 const soonMs = 100;
 
@@ -42,9 +42,13 @@ export async function reconcile(key: JobKey, deps: ReconcileDeps): Promise<numbe
   const world = worldOf(observed, live(uid), settings, clock.now(), deps.parse);
   const decision = decide(policies, world);
   follow(world, decision);
+  const job = validJob(world);
+  // What is written down now need not be read again.
+  if (job && !world.isResolved) deps.parse(uid, 'resolved', JSON.stringify(job), () => job);
   const outcomes = await applyAll(changesFor(world, decision), key, uid, deps);
   if (decision.kind === 'leave' || decision.kind === 'remove') return undefined;
   const status = settle(world, decision, outcomes);
+  deps.patience.note(uid, isStartingUp(world, decision), world.nowMs);
   const written = await write(observed.job, world, status, deps);
   const kinds = [...outcomes, written].map(({ kind }) => kind);
   const due = [requeueMs(world, decision)];
@@ -67,9 +71,10 @@ async function write(
   const { status: before, nowMs } = world;
   const { uid } = world.owner;
   const patch = mergePatch({ ...ownPart(before) }, { ...status });
-  const leftMs = patch && isCountOnly(patch) ? patience.leftMs(uid, nowMs) : 0;
+  const why = patch && mayWait(patch, status, patience.isCrowded(nowMs));
+  const leftMs = why ? patience.leftMs(uid, nowMs, why) : 0;
   if (leftMs > 0) return { kind: 'waits', leftMs };
-  patience.forget(uid);
+  patience.written(uid);
   if (!patch) return { kind: 'same' };
   const whole = { ...before, ...status, summary: { ...before.summary, ...status.summary } };
   const outcome = await cluster.patchStatus(job, { ...patch, about: aboutLines(whole, membersOf(world)) }, signal);
@@ -77,9 +82,12 @@ async function write(
   return outcome;
 }
 
-/** Pods come one by one: how many there are is told with the state that follows from it, if that comes soon. */
-const isCountOnly = ({ workers, ...others }: Readonly<Record<string, unknown>>): boolean =>
-  Object.keys(others).length === 0 && Object.keys(workers ?? {}).join() === 'replicas';
+/** Its pods are to come for the first time. */
+const isStartingUp = (world: World, { kind }: Decision): boolean => {
+  if (kind === 'prepare') return true;
+  const wanted = validJob(world)?.spec.workers.replicas ?? 0;
+  return kind === 'train' && world.status.state !== 'Training' && world.workerPods.filter(isReady).length < wanted;
+};
 
 /** In their order; the first that is not done ends it, because later ones may need it. */
 async function applyAll(
