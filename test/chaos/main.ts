@@ -27,6 +27,8 @@ const { values } = parseArgs({
     inside: { type: 'boolean', default: false },
   },
 });
+if (values.cluster && values['one-of-each'])
+  throw new Error('--one-of-each is a campaign of one machine, not of --cluster');
 process.exitCode = values.inside || values.cluster ? await run() : startInside();
 
 /** Small disks are mounted where nobody else sees them, and go with the process, however it ends. */

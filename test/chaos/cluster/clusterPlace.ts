@@ -13,8 +13,8 @@ export interface ClusterOptions {
   readonly logs?: string | undefined;
 }
 
-/** About seven a second on two CPUs. */
-const steps = 1600;
+/** About five a second on two CPUs. */
+const steps = 1000;
 const everySteps = 10;
 
 /** Pods of the cluster of `npm run cluster`, or of the one that KUBECONFIG names. */
@@ -34,7 +34,7 @@ export async function openClusterPlace({ logs }: ClusterOptions): Promise<Place>
     workers: [3, 4],
     steps,
     // About twenty seconds: a replacement comes after 10 to 40.
-    stepsApart: 150,
+    stepsApart: 95,
     // Three of each of three indexes.
     mostLosses: 9,
     everySteps,
