@@ -3,8 +3,16 @@ import type { Effect } from './effect.js';
 import type { ExchangeEvent, PieceKey } from './event.js';
 import { pieceName } from './event.js';
 import { coveringNode, insertPiece, noteCopy } from './pieces.js';
-import { abandonRunning, settle } from './settle.js';
-import { type Activity, changePeer, type ExchangeState, newPeer, piecesOf, type Turn } from './state.js';
+import { settle } from './settle.js';
+import {
+  type Activity,
+  abandonRunning,
+  changePeer,
+  type ExchangeState,
+  newPeer,
+  piecesOf,
+  type Turn,
+} from './state.js';
 import { leafNode } from './tree.js';
 import { viewConflict } from './view.js';
 

@@ -1,6 +1,7 @@
 import { type PieceKey, pieceName } from './event.js';
 import { isReduced } from './pieces.js';
 import {
+  abandonRunning,
   changePeer,
   type ExchangeState,
   isAlive,
@@ -46,6 +47,8 @@ function fetchState(turn: Turn): void {
     .sort(([, a], [, b]) => b.status!.step - a.status!.step)[0];
   if (from === undefined) return;
   turn.state = { ...state, activity: { kind: 'restoring', from: from[0], floor: from[1].status!.step } };
+  // They are of a step that is over elsewhere, and one that has not begun yet would find another step's state.
+  abandonRunning(turn);
   turn.effects.push({ kind: 'restore', from: from[0] });
 }
 

@@ -3,7 +3,16 @@ import { catchUp, frontier } from './catchup.js';
 import { deliver, offerOf, wantedBy } from './deliver.js';
 import { ownersOf } from './ownership.js';
 import { isWhole, mergeSiblings } from './pieces.js';
-import { type Activity, type ExchangeState, isAlive, isJoined, isReachable, piecesOf, type Turn } from './state.js';
+import {
+  type Activity,
+  abandonRunning,
+  type ExchangeState,
+  isAlive,
+  isJoined,
+  isReachable,
+  piecesOf,
+  type Turn,
+} from './state.js';
 import { tell } from './tell.js';
 
 /**
@@ -95,11 +104,6 @@ function release(turn: Turn): void {
   if (![...state.pieces.keys()].some((step) => step < oldest)) return;
   turn.state = { ...state, pieces: new Map([...state.pieces].filter(([step]) => step >= oldest)) };
   turn.effects.push({ kind: 'forget', beforeStep: oldest });
-}
-
-export function abandonRunning(turn: Turn): void {
-  for (const { step, leaf } of turn.state.running)
-    if (step === turn.state.step) turn.effects.push({ kind: 'abandon', step, leaf });
 }
 
 function assign(turn: Turn): void {

@@ -162,6 +162,12 @@ export function changePeer(turn: Turn, id: string, change: Partial<Peer>): void 
   turn.ownPeers.set(id, { ...peer, ...change });
 }
 
+/** The state is about to become another one, or nobody waits for them any more. */
+export function abandonRunning(turn: Turn): void {
+  for (const { step, leaf } of turn.state.running)
+    if (step === turn.state.step) turn.effects.push({ kind: 'abandon', step, leaf });
+}
+
 /** The pieces of a step; empty ones when nothing of it is held yet. */
 export function piecesOf({ pieces, rules }: ExchangeState, step: number): StepPieces {
   const held = pieces.get(step);

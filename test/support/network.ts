@@ -17,6 +17,8 @@ export interface Surroundings {
   /** The same after a delay. */
   emitLater(worker: SimulatedWorker, event: ExchangeEvent, delayMs: number): void;
   whenRunning(worker: SimulatedWorker, run: () => void): void;
+  /** Its state becomes another one. */
+  change(worker: SimulatedWorker, weights: Float32Array): void;
   problem(worker: SimulatedWorker, what: string): void;
 }
 
@@ -118,7 +120,7 @@ export function restoreFrom(world: Surroundings, worker: SimulatedWorker, from: 
       source.transfers--;
       if (world.lost(from, worker.id)) return world.after(100, failed);
       world.whenRunning(worker, () => {
-        if (step > worker.state.step) worker.weights = weights;
+        if (step > worker.state.step) world.change(worker, weights);
         world.emit(worker, { kind: 'restored', step });
       });
     });

@@ -20,6 +20,8 @@ export interface SimulatedWorker {
   slowness: number;
   computed: number;
   bytesSent: number;
+  /** Leaves that it was told not to go on with. */
+  readonly abandoned: Set<string>;
   readonly link: Map<string, boolean>;
   /** The view whose connections were looked at last. */
   linkedView: View | undefined;
@@ -51,6 +53,7 @@ export const aWorker = (
   slowness: 1,
   computed: 0,
   bytesSent: 0,
+  abandoned: new Set(),
   link: new Map(),
   linkedView: undefined,
   transfers: 0,
@@ -96,6 +99,14 @@ export function changeCache(
   cache.delete(at(effect.left));
   cache.delete(at(effect.right));
   return undefined;
+}
+
+export const leafName = (step: number, leaf: number): string => `${step}/${leaf}`;
+
+/** Its state is about to become another one: a leaf that still runs on the old one would be a fault of the real worker. */
+export function leafLeftRunning({ state, abandoned }: SimulatedWorker): string | undefined {
+  const left = state.running.find(({ step, leaf }) => !abandoned.has(leafName(step, leaf)));
+  return left && `leaf ${left.leaf} of step ${left.step} runs on while the state changes`;
 }
 
 /** What is there at this tick, in the order in which it was sent. */

@@ -12,6 +12,8 @@ import {
   aWorker,
   changeCache,
   hashOf,
+  leafLeftRunning,
+  leafName,
   nameOf,
   type SimulatedWorker,
   skewedClock,
@@ -254,11 +256,12 @@ export class World implements Surroundings {
       case 'fault':
         return this.problem(worker, `fault ${effect.fault.name}`);
       case 'abandon':
-        return;
+        return void worker.abandoned.add(leafName(effect.step, effect.leaf));
     }
   }
 
   #compute(worker: SimulatedWorker, step: number, leaf: number) {
+    worker.abandoned.delete(leafName(step, leaf));
     const vector = gradientOf(step, leaf, worker.weights);
     const leafMs = (this.options.leafMs ?? 100) * worker.slowness * (0.9 + 0.2 * this.options.random());
     this.after(leafMs, () => {
@@ -291,11 +294,18 @@ export class World implements Surroundings {
     if (hashOf(reduced) !== hashOf(this.twin[step]!)) this.problem(worker, `step ${step} has other bits than the twin`);
     this.after(this.options.applyMs ?? 3, () =>
       this.whenRunning(worker, () => {
-        worker.weights = stepped(worker.weights, reduced);
+        this.change(worker, stepped(worker.weights, reduced));
         worker.stepAtMs[step] = this.nowMs;
         this.emit(worker, { kind: 'applied', step });
       }),
     );
+  }
+
+  /** Its state becomes another one. */
+  change(worker: SimulatedWorker, weights: Float32Array): void {
+    const left = leafLeftRunning(worker);
+    if (left !== undefined) this.problem(worker, left);
+    worker.weights = weights;
   }
 
   problem(worker: SimulatedWorker, what: string): void {
