@@ -1,7 +1,7 @@
 import type { FineTuneJobStatus } from '../../api/sections/status.js';
 
-/** Pods come within seconds of each other, and the next state with them. */
-const mostMs = { count: 5000, crowd: 10_000 } as const;
+/** Pods of one job come within seconds of each other, and the next state with them; those of a crowd take as long as it is. */
+const mostMs = { count: 5000, crowd: 60_000 } as const;
 type Why = keyof typeof mostMs;
 /** So many jobs that start at once are served as they come. */
 const fewJobs = 8;
