@@ -60,13 +60,16 @@ export class Trainings {
   /** Of trainings that have ended, until they are written. */
   readonly #final = new Map<string, Standing>();
   readonly #closing = new Set<Promise<void>>();
+  /** Last steps of trainings that ended, by UID: deaths are counted from there, whether or not the status tells it yet. */
+  readonly #committedAtMs = new Map<string, number>();
 
   constructor(options: TrainingsOptions) {
     this.#options = options;
   }
 
   live(uid: string): Live {
-    return this.#running.get(uid)?.training.live() ?? nothingLive;
+    const live = this.#running.get(uid)?.training.live() ?? nothingLive;
+    return { ...live, committedAtMs: live.committedAtMs ?? this.#committedAtMs.get(uid) };
   }
 
   /** Membership follows what was seen and decided. */
@@ -128,6 +131,7 @@ export class Trainings {
   forget(uid: string): void {
     this.#close(uid);
     this.#final.delete(uid);
+    this.#committedAtMs.delete(uid);
   }
 
   async close(): Promise<void> {
@@ -179,6 +183,8 @@ export class Trainings {
     const entry = this.#running.get(uid);
     if (!entry) return;
     this.#running.delete(uid);
+    const { committedAtMs } = entry.training.live();
+    if (committedAtMs !== undefined) this.#committedAtMs.set(uid, committedAtMs);
     const last = this.#standing(uid, entry, true);
     if (last) this.#final.set(uid, last);
     const closing = entry.training.close().finally(() => this.#closing.delete(closing));

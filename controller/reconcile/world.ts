@@ -115,6 +115,13 @@ export const deathsSinceStep = (world: World): readonly Ended[] => {
     .sort((a, b) => a.finishedAtMs - b.finishedAtMs);
 };
 
+/** Deaths of one index with no step between them, the most of any: what ends several workers at once is one blow. */
+export function blowsSinceStep(world: World): number {
+  const perIndex = new Map<number, number>();
+  for (const { pod } of deathsSinceStep(world)) perIndex.set(indexOf(pod), (perIndex.get(indexOf(pod)) ?? 0) + 1);
+  return Math.max(0, ...perIndex.values());
+}
+
 export const allDeaths = ({ workerPods }: World): readonly Ended[] =>
   workerPods.flatMap((pod) => {
     const end = endOf(pod);

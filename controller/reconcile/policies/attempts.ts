@@ -3,6 +3,7 @@ import { attemptOf } from '../../resources/workerJob.js';
 import type { Policy } from '../decide.js';
 import {
   activePods,
+  blowsSinceStep,
   currentAttempt,
   deathsSinceStep,
   endOf,
@@ -41,12 +42,11 @@ export const attempts: Policy = (world) => {
 const next = (attempt: number, because: string, afterMs: number) =>
   ({ kind: 'retry', attempt: attempt + 1, because, afterMs }) as const;
 
-/** Our own pause after deaths with no step between them: 10 s, doubling. */
+/** Our own pause after blows with no step between them: 10 s, doubling. */
 function pauseLeftMs(world: World): number {
-  const deaths = deathsSinceStep(world);
-  const last = deaths.at(-1);
+  const last = deathsSinceStep(world).at(-1);
   if (!last) return 0;
-  const pauseMs = Math.min(mostPauseMs, firstPauseMs * 2 ** (deaths.length - 1));
+  const pauseMs = Math.min(mostPauseMs, firstPauseMs * 2 ** (blowsSinceStep(world) - 1));
   return Math.max(0, last.finishedAtMs + pauseMs - world.nowMs);
 }
 

@@ -1,9 +1,13 @@
 import { EspalierError } from '../../../api/errors.js';
 import type { Policy } from '../decide.js';
-import { deathsSinceStep, describeEnd, endOf } from '../world.js';
+import { blowsSinceStep, deathsSinceStep, describeEnd, endOf } from '../world.js';
 
-/** Worker deaths with no committed step between them that end a job; the same budget as on one machine. */
+/**
+ * Worker deaths with no committed step between them that end a job; the same budget as on one machine. A node that takes many
+ * workers with it is no reason to give up: one index must have died several times.
+ */
 export const mostDeaths = 5;
+const mostBlows = 3;
 /** Wrong input: another try would find the same. */
 const exitBadInput = 2;
 
@@ -24,7 +28,7 @@ export const failure: Policy = (world) => {
   }
   const deaths = deathsSinceStep(world);
   const last = deaths.at(-1);
-  if (!last || deaths.length < mostDeaths) return undefined;
+  if (!last || deaths.length < mostDeaths || blowsSinceStep(world) < mostBlows) return undefined;
   const how = last.verdict?.outcome === 'failed' ? `${describeEnd(last)}: ${last.verdict.message}` : describeEnd(last);
   const error = new EspalierError('WorkersCrashing', { deaths: deaths.length, pod: last.name, how });
   return { kind: 'fail', reason: error.name, message: `${error.message}; ${error.remedy}` };

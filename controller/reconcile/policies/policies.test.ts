@@ -43,6 +43,7 @@ function table(name: string, rows: Readonly<Record<string, readonly [WorldOption
 const published = aWorkerPod({ exitCode: 0, message: { outcome: 'published', url: 'u', adapterSha256: 's' } });
 const deaths = (count: number, options = {}) =>
   Array.from({ length: count }, (_, i) => aWorkerPod({ index: i, exitCode: 137, endedSecondsAgo: 20 + i, ...options }));
+const ofOneIndex = (count: number) => deaths(count, { index: 0 });
 const running = [0, 1, 2].map((index) => aWorkerPod({ index, ready: true }));
 const jobs = [aWorkerJob(0)];
 
@@ -91,14 +92,20 @@ table('success', {
 });
 
 table('failure', {
-  'four deaths are borne': [{ jobs, pods: [...deaths(4), ...running] }, 'train 0'],
-  'the fifth is the end': [{ jobs, pods: deaths(5) }, 'fail WorkersCrashing'],
+  'four deaths are borne': [{ jobs, pods: [...ofOneIndex(4), ...running] }, 'train 0'],
+  'the fifth is the end': [{ jobs, pods: ofOneIndex(5) }, 'fail WorkersCrashing'],
+  'a blow that takes many workers is borne': [{ jobs, pods: deaths(9) }, 'train 0'],
+  'and the next one': [{ jobs, pods: [...deaths(9), ...deaths(9, { endedSecondsAgo: 10 })] }, 'train 0'],
+  'the third is the end': [
+    { jobs, pods: [...deaths(3, { endedSecondsAgo: 30 }), ...deaths(3), ...deaths(3, { endedSecondsAgo: 10 })] },
+    'fail WorkersCrashing',
+  ],
   'a step between them counts from anew': [
-    { jobs, pods: [...deaths(5), ...running], live: { committedAtMs: Date.parse(agoText(22)) } },
+    { jobs, pods: [...ofOneIndex(5), ...running], live: { committedAtMs: Date.parse(agoText(22)) } },
     'train 0',
   ],
   'after a restart the status knows the step': [
-    { jobs, pods: [...deaths(5), ...running], status: { progress: { step: 3, time: agoText(10) } } },
+    { jobs, pods: [...ofOneIndex(5), ...running], status: { progress: { step: 3, time: agoText(10) } } },
     'train 0',
   ],
   'leaving, evictions and deletions are no deaths': [
