@@ -88,7 +88,7 @@ async function during<T>(
       return site.launches;
     },
     look: () => site.look(),
-    isReadyFor: () => site.abreast,
+    isReadyFor: (fault) => site.isAbreast(localFaults.of(fault).workers ?? 2),
     inflict: (fault, blow) => localFaults.of(fault).inflict({ site, store, disks, ...blow }),
     settle: async () => {
       if (logs !== undefined) await cp(site.folder, logs, { recursive: true, filter: isText });

@@ -78,12 +78,13 @@ export class Site implements AsyncDisposable {
   }
 
   /**
-   * Everybody who lives is where the others are: what a fault left behind has been made up for. Who still fetches the state
-   * is behind, for a blow to the only one who holds it costs what no other worker could have kept.
+   * So many have the state, and whoever has it is where the others are: what a fault left behind has been made up for. A blow
+   * to the only one who holds the state costs what no other worker could have kept.
    */
-  get abreast(): boolean {
+  isAbreast(least: number): boolean {
     const { highest, last } = this.timeline;
-    return this.members.every((id) => (last.get(id) ?? Number.NEGATIVE_INFINITY) >= highest - 1);
+    const steps = this.members.flatMap((id) => last.get(id) ?? []);
+    return steps.length >= least && steps.every((step) => step >= highest - 1);
   }
 
   /** Hears from the launcher, and reads the workers' logs: one of them may find no room on its disk. Their clocks may jump. */
