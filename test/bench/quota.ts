@@ -42,8 +42,9 @@ export async function openQuotas(): Promise<Quotas> {
     kind: found.kind,
     async limit(pid, cores) {
       const folder = join(found.root, `${name}-${made.length}`);
-      await mkdir(folder);
+      // At once: several are limited at the same time, each in a group of its own.
       made.push(folder);
+      await mkdir(folder);
       await found.limit(folder, Math.round(cores * periodUs));
       await writeFile(join(folder, 'cgroup.procs'), String(pid));
     },
