@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '@kubernetes/client-node';
 import { EspalierError, fail } from '../../../api/errors.js';
+import { deadlineOf } from '../../../common/deadline.js';
 import { type Http, type HttpAnswer, type HttpRequest, textOf } from './http.js';
 import { pathOf, type Resource } from './resources.js';
 
@@ -96,18 +97,18 @@ export function createKubeClient({ http, onCall = () => {} }: ClientDeps): KubeC
     request: HttpRequest,
     expected: readonly E[] = [],
   ): Promise<T | E> => {
-    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(answerWithinMs)]);
+    using deadline = deadlineOf(request.signal, answerWithinMs);
     const name = `${request.method} ${request.path}`;
     let status: number;
     let text: string;
     try {
-      const answer = await send(verb, resource, { ...request, signal });
+      const answer = await send(verb, resource, { ...request, signal: deadline.signal });
       status = answer.status;
       text = await textOfBody(answer);
     } catch (error) {
       if (request.signal.aborted) throw request.signal.reason;
       if (error instanceof EspalierError) throw error;
-      const what = signal.aborted ? `no answer within ${answerWithinMs / 1000} s` : textOf(error);
+      const what = deadline.isOver ? `no answer within ${answerWithinMs / 1000} s` : textOf(error);
       fail('ApiUnreachable', { call: name, what }, { cause: error });
     }
     if (status >= 200 && status < 300) return parsed<T>(text, name);

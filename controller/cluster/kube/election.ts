@@ -1,5 +1,6 @@
 import { EspalierError } from '../../../api/errors.js';
 import type { Clock } from '../../../common/clock.js';
+import { deadlineOf } from '../../../common/deadline.js';
 import type { Logger } from '../../../common/log.js';
 import type { KubeClient, Reference } from './client.js';
 import { textOf } from './http.js';
@@ -93,8 +94,8 @@ class LeaseHolder {
     while (!signal.aborted) {
       await clock.sleep(everyMs, signal).catch(() => {});
       if (signal.aborted) return;
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(renewWithinMs / 2)]);
-      if (await this.attempt(patience).catch(failed(log))) renewedAtMs = clock.monotonic();
+      using patience = deadlineOf(signal, renewWithinMs / 2);
+      if (await this.attempt(patience.signal).catch(failed(log))) renewedAtMs = clock.monotonic();
       else if (this.#isTaken() || clock.monotonic() - renewedAtMs >= renewWithinMs) {
         const name = `${lease.namespace}/${lease.name}`;
         lost.abort(new EspalierError('LeaseLost', { lease: name, holder: this.#isTaken() ? this.#holder : '' }));
