@@ -214,6 +214,8 @@ export function requeueMs(world: World, decision: Decision): number | undefined 
     if (decision.kind === 'scale') due.push(5_000);
     // Back-offs and warnings end without an event.
     else if (activePods(world).length < (job?.spec.workers.replicas ?? 0)) due.push(10_000);
+    // Ready workers have no first view yet: it is looked after even if nobody tells.
+    else if (!world.live.formed && world.workerPods.some(isReady)) due.push(30_000);
   }
   return due.length === 0 ? undefined : Math.max(250, Math.min(...due));
 }
