@@ -58,7 +58,11 @@ export async function records({ processes }: Folders): Promise<readonly ProcessR
 
 export async function isAlive(record: ProcessRecord): Promise<boolean> {
   const stat = await statOf(record.pid);
-  return stat !== undefined && stat.startTicks === record.startTicks && stat.state !== 'Z';
+  if (stat === undefined || stat.startTicks !== record.startTicks) return false;
+  if (stat.state !== 'Z') return true;
+  // The first thread of a killed process is often gone before the others, and with them its sockets, are.
+  const threads = await readdir(`/proc/${record.pid}/task`).catch(() => []);
+  return threads.length > 1;
 }
 
 /** Sends SIGTERM, after `graceMs` SIGKILL, and returns when the process is gone. */
