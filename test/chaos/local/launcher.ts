@@ -12,6 +12,9 @@ export interface LauncherOrders {
 }
 
 const say = (what: object) => process.stdout.write(`${JSON.stringify(what)}\n`);
+// Nothing comes here: its end is the end of the campaign, however that ended, and workers end with their launcher.
+process.stdin.resume().once('end', () => process.exit(1));
+process.stdin.unref();
 const orders = JSON.parse(process.argv[2] ?? '{}') as LauncherOrders;
 try {
   await using _lock = await lockRun(orders.folder);

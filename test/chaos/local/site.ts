@@ -98,7 +98,7 @@ export class Site implements AsyncDisposable {
     const orders: LauncherOrders = { folder, workers, config };
     this.#launches++;
     const launcher = spawn(process.execPath, ['--enable-source-maps', here('launcher.js'), JSON.stringify(orders)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
       env: {
         ...process.env,
         ...env,
