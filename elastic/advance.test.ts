@@ -124,7 +124,7 @@ test('however many events one turn takes, the state before it stays as it was', 
   const { state } = after({ kind: 'view', view: viewOf(1, 'a', 'b', 'c') });
   const before = structuredClone({ peers: state.peers, pieces: state.pieces, running: state.running });
   const status = (sequence: number): Status => ({
-    ...{ sequence, view: 1, step: 0, retains: 0, leaving: false, finished: false, parallel: 1, rate: 1 },
+    ...{ sequence, view: 1, step: 0, retains: 0, leaving: false, finished: false, spared: false, parallel: 1, rate: 1 },
     ...{ running: [3], done: [], reducing: [1], missing: [0, 1, 2, 3], reduced: [] },
   });
   const told = ['b', 'c'].map((from) => ({ kind: 'status', from, status: status(1) }) as const);
@@ -147,4 +147,39 @@ test('fixed shares: equal parts whatever the speeds, and nothing is taken from t
     computed.push(...turn.effects.flatMap((effect) => (effect.kind === 'compute' ? [effect.leaf] : [])));
   }
   assert.deepEqual(computed, [0, 1]);
+});
+
+/** A worker that took `elapsedMs` for a leaf and begins the next step, among two that take 10 ms. */
+function amongFaster(elapsedMs: number, spared: boolean): ExchangeState {
+  const fast = (from: string, step: number, sequence: number): ExchangeEvent => ({
+    ...{ kind: 'status', from },
+    status: {
+      ...{ sequence, view: 1, step, retains: step, leaving: false, finished: false, spared: false },
+      ...{ parallel: 1, rate: 0.1, running: [], done: [], reducing: [], missing: [], reduced: [] },
+    },
+  });
+  const { state } = after({ kind: 'view', view: viewOf(1, 'a', 'b', 'c') }, fast('b', 0, 1), fast('c', 0, 1));
+  const summing = { ...state, spared, rate: 1 / elapsedMs };
+  return advanceAll(summing, [{ kind: 'restored', step: 1 }, fast('b', 1, 2), fast('c', 1, 2)]).state;
+}
+
+test('much slower than the others it owns no shards, until it is nearly as fast again', () => {
+  const owns = (state: ExchangeState) => [state.spared, state.owning.includes('a')];
+  assert.deepEqual(owns(amongFaster(19, false)), [false, true]);
+  assert.deepEqual(owns(amongFaster(21, false)), [true, false]);
+  assert.deepEqual(owns(amongFaster(14, true)), [true, false]);
+  assert.deepEqual(owns(amongFaster(13, true)), [false, true]);
+});
+
+test('leaves stay with who is spared; shards too when all are', () => {
+  const { computing, owning } = amongFaster(40, false);
+  assert.deepEqual(
+    [computing, owning],
+    [
+      ['a', 'b', 'c'],
+      ['b', 'c'],
+    ],
+  );
+  const alone = advance({ ...amongFaster(40, true) }, { kind: 'view', view: viewOf(2, 'a') }).state;
+  assert.deepEqual([alone.spared, alone.owning], [true, ['a']]);
 });

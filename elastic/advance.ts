@@ -4,6 +4,7 @@ import type { ExchangeEvent, PieceKey } from './event.js';
 import { pieceName } from './event.js';
 import { coveringNode, insertPiece, noteCopy } from './pieces.js';
 import { settle } from './settle.js';
+import { isSpared } from './speed.js';
 import {
   type Activity,
   abandonRunning,
@@ -247,11 +248,12 @@ function activityAfter(activity: Activity): Activity {
   return activity.kind === 'ended' ? activity : { kind: 'summing' };
 }
 
-/** Makes the books of the current step: its tree, and whose turn each leaf is. */
+/** Makes the books of the current step: its tree, whether shards are owned here, and whose turn each leaf is. */
 function openStep(turn: Turn): void {
   const { state } = turn;
   const pieces = new Map(state.pieces).set(state.step, piecesOf(state, state.step));
   turn.state = { ...state, pieces };
+  turn.state = { ...turn.state, spared: isSpared(turn.state) };
   turn.state = { ...turn.state, home: homeOf(turn.state) };
 }
 

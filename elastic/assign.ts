@@ -3,6 +3,7 @@ import { Lanes } from './lanes.js';
 import { type Outlook, outlookOf } from './outlook.js';
 import { coversLeaf } from './pieces.js';
 import type { Leaf } from './rules.js';
+import { rateOf, speedOf, usualRate } from './speed.js';
 import { type Claim, type ExchangeState, type Home, isAlive, isJoined, piecesOf } from './state.js';
 import { leafNode } from './tree.js';
 
@@ -13,7 +14,7 @@ import { leafNode } from './tree.js';
  */
 export function homeOf(state: ExchangeState): Home {
   const leaves = state.rules.leavesOf(state.step);
-  const members = [...state.candidates].sort(byCodeUnit);
+  const members = [...state.computing].sort(byCodeUnit);
   if (members.length === 0) return { members, ends: [] };
   const speeds = members.map((id) => (state.rules.assignment === 'fixed' ? 1 : speedOf(state, id)));
   const speed = speeds.reduce((sum, value) => sum + value, 0);
@@ -162,26 +163,4 @@ function loneRunners(state: ExchangeState): ReadonlyMap<number, { readonly id: s
 function costOf(state: ExchangeState, leaf: number): number {
   const node = piecesOf(state, state.step).tree.nodes.get(leafNode(leaf));
   return node === undefined ? 1 : state.rules.leavesOf(state.step)[node.from]!.cost;
-}
-
-/**
- * Cost units per millisecond of one engine. An unmeasured one is taken to be like our own, and a newcomer takes itself to be
- * like those it has heard of: as slow as nothing else it would never be given a first leaf.
- */
-function rateOf(state: ExchangeState, id: string): number {
-  const known = id === state.self ? state.rate : (state.peers.get(id)?.status?.rate ?? 0);
-  return known || state.rate || usualRate(state) || 1;
-}
-
-/** The mean of what peers say of themselves; 0 = nobody has measured. */
-function usualRate({ peers }: ExchangeState): number {
-  let [sum, count] = [0, 0];
-  for (const { status } of peers.values())
-    if (status !== undefined && status.rate > 0) [sum, count] = [sum + status.rate, count + 1];
-  return count === 0 ? 0 : sum / count;
-}
-
-function speedOf(state: ExchangeState, id: string): number {
-  const parallel = id === state.self ? state.parallel : (state.peers.get(id)?.status?.parallel ?? state.parallel);
-  return rateOf(state, id) * parallel;
 }

@@ -37,21 +37,31 @@ export function settle(turn: Turn): void {
   end(turn);
 }
 
-/** Shards belong to the joined members that can be reached, whether or not the oracle has noticed yet. */
+/**
+ * Leaves and shards belong to the joined members that can be reached, whether or not the oracle has noticed yet; shards not
+ * to those that are spared, unless all are.
+ */
 function chooseOwners(turn: Turn): void {
   const { state } = turn;
-  const candidates = (state.view?.members ?? [])
-    .filter(({ id, joined }) => joined && (id === state.self ? state.activity.kind !== 'leaving' : mayOwn(state, id)))
+  const computing = (state.view?.members ?? [])
+    .filter(
+      ({ id, joined }) => joined && (id === state.self ? state.activity.kind !== 'leaving' : takesPart(state, id)),
+    )
     .map(({ id }) => id);
-  const same = candidates.length === state.candidates.length && candidates.every((id, i) => id === state.candidates[i]);
-  if (same && state.owners.length > 0 === candidates.length > 0) return;
-  turn.state = { ...state, candidates, owners: ownersOf(candidates, state.rules.shards) };
-  if (state.step < state.rules.steps) turn.state = { ...turn.state, home: homeOf(turn.state) };
+  const able = computing.filter((id) => !(id === state.self ? state.spared : state.peers.get(id)?.status?.spared));
+  const owning = able.length > 0 ? able : computing;
+  const sameHomes = isSame(computing, state.computing);
+  if (sameHomes && isSame(owning, state.owning) && state.owners.length > 0 === owning.length > 0) return;
+  turn.state = { ...state, computing, owning, owners: ownersOf(owning, state.rules.shards) };
+  if (!sameHomes && state.step < state.rules.steps) turn.state = { ...turn.state, home: homeOf(turn.state) };
   remerge(turn);
 }
 
-/** One who has finished stays an owner of nothing: it waits for no shard. */
-function mayOwn(state: ExchangeState, id: string): boolean {
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((id, i) => id === b[i]);
+
+/** One who has finished waits for no shard. */
+function takesPart(state: ExchangeState, id: string): boolean {
   const peer = state.peers.get(id);
   const status = peer?.status;
   if (!isReachable(state, peer) || status?.leaving) return false;

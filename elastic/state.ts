@@ -27,9 +27,12 @@ export interface ExchangeState {
   readonly done: readonly number[];
   /** Whose turn a leaf of the current step is first. */
   readonly home: Home;
-  /** Members that may own shards, and the owner of each shard. */
-  readonly candidates: readonly string[];
+  /** Members that compute leaves, those of them that own shards, and the owner of each shard. */
+  readonly computing: readonly string[];
+  readonly owning: readonly string[];
   readonly owners: readonly string[];
+  /** Too slow to own shards in this step. */
+  readonly spared: boolean;
   /** Cost units per millisecond and engine, smoothed; 0 = not measured. */
   readonly rate: number;
   /** Last time something new arrived, was computed or committed. */
@@ -122,8 +125,10 @@ export function initialState(options: {
     running: [],
     done: [],
     home: { members: [], ends: [] },
-    candidates: [],
+    computing: [],
+    owning: [],
     owners: [],
+    spared: false,
     rate: 0,
     progressAtMs: options.nowMs,
     stalled: false,

@@ -13,6 +13,8 @@ export interface Status {
   readonly leaving: boolean;
   /** It has taken all the steps it was asked for. */
   readonly finished: boolean;
+  /** It owns no shards in this step: it is much slower than the others. */
+  readonly spared: boolean;
   readonly parallel: number;
   /** Cost units per millisecond and engine; 0 = not measured yet. */
   readonly rate: number;

@@ -37,6 +37,7 @@ export function statusOf(state: ExchangeState): Status {
     step,
     retains: oldestWhole(state),
     ...outline(state),
+    spared: state.spared,
     parallel: state.parallel,
     rate: state.rate,
     done: state.done,

@@ -9,6 +9,7 @@ import type {
 } from '../cluster/kube/objects.js';
 import { imageOf, type Settings, tolerationsOf } from '../settings.js';
 import { childNames } from './names.js';
+import { workerFlags } from './workerFlags.js';
 
 /** Where pods of a job find things; `worker/pod/` reads the same table from its environment. */
 export const paths = {
@@ -69,7 +70,7 @@ export function podSpec(
         image: imageOf(job, settings),
         imagePullPolicy: settings.workers.pullPolicy,
         // Directly, not through a shell: signals must reach it.
-        command: ['node', '--enable-source-maps', `${settings.workerCode}/worker/${entry}/main.js`],
+        command: ['node', ...workerFlags, `${settings.workerCode}/worker/${entry}/main.js`],
         terminationMessagePolicy: 'FallbackToLogsOnError',
         ...main,
         env: [...environment(settings), ...(main.env ?? [])],

@@ -84,7 +84,12 @@ test('trap 13: the budget is an integer one below the live workers, and never ho
 test('trap 14: time to leave, no shell, no mesh, no token of the API server', () => {
   const { terminationGracePeriodSeconds, automountServiceAccountToken } = podOf();
   assert.deepEqual([terminationGracePeriodSeconds, automountServiceAccountToken], [60, false]);
-  assert.deepEqual(container().command, ['node', '--enable-source-maps', '/app/dist/worker/pod/main.js']);
+  assert.deepEqual(container().command, [
+    'node',
+    '--enable-source-maps',
+    '--initial-old-space-size=128',
+    '/app/dist/worker/pod/main.js',
+  ]);
   assert.deepEqual(built().spec?.template.metadata?.annotations, {
     'sidecar.istio.io/inject': 'false',
     'linkerd.io/inject': 'disabled',

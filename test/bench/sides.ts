@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../common/root.js';
+import { workerFlags } from '../../controller/resources/workerFlags.js';
 import type { SideCommand } from './side.js';
 import type { Workload } from './workload.js';
 
@@ -17,6 +18,7 @@ export const espalierSide = ({ folder, base }: Workload, { cacheDirectory }: Ben
   name: `espalier, ${availableParallelism()} one-thread engines`,
   command: process.execPath,
   args: [
+    ...workerFlags,
     ...[join(import.meta.dirname, 'espalier/main.js'), '--folder', folder, '--base', base.directory],
     ...['--cache', cacheDirectory, '--engines', String(availableParallelism())],
   ],

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { workerFlags } from '../../resources/workerFlags.js';
 
 /** How a worker process ended. */
 export interface Exit {
@@ -32,7 +33,7 @@ export interface SpawnOptions {
 export async function spawnWorker({ name, entry, args, env, logFile }: SpawnOptions): Promise<WorkerProcess> {
   const log = openSync(logFile, 'a');
   try {
-    const child = spawn(process.execPath, ['--enable-source-maps', entry, ...args], {
+    const child = spawn(process.execPath, [...workerFlags, entry, ...args], {
       stdio: ['pipe', log, log],
       env,
     });

@@ -16,6 +16,7 @@ export interface StatusInput {
   'reducing'?: (number)[];
   'missing'?: (number)[];
   'reduced'?: (number)[];
+  'spared'?: (boolean);
 }
 
 export interface Status {
@@ -32,4 +33,5 @@ export interface Status {
   'reducing': (number)[];
   'missing': (number)[];
   'reduced': (number)[];
+  'spared': (boolean);
 }
