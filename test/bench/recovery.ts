@@ -89,7 +89,12 @@ async function killTheirs(job: TinyJob, folder: string, python: string, count: n
     ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false', OMP_NUM_THREADS: '1' },
+      env: {
+        ...process.env,
+        ...{ HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false', OMP_NUM_THREADS: '1' },
+        // A store of its own for each attempt: in a shared one, addresses of an earlier attempt make the ranks wait for ever.
+        TORCH_DISABLE_SHARE_RDZV_TCP_STORE: '1',
+      },
     },
   );
   let complaint = '';
