@@ -191,7 +191,10 @@ async function end(
     await checkpointer.saveNow().catch((failure: unknown) => {
       deps.log.warn('a checkpoint could not be saved', { error: String(failure) });
     });
-    throw error;
+    // Asked to leave meanwhile, perhaps because another one could not publish: no fault of this one.
+    if (!(deps.leave.signal.aborted && isAbort(error))) throw error;
+    phase('left', 'before it was published');
+    return 'left';
   }
   phase('done');
   return 'finished';
@@ -243,3 +246,5 @@ function recordOf({ prepared, base, state, numerics }: OpenedJob, { config, deps
 
 const isFirst = (views: ViewBox, member: string): boolean =>
   views.current?.members.filter(({ joined }) => joined)[0]?.id === member;
+
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';

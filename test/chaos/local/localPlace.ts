@@ -93,7 +93,9 @@ async function during<T>(
     settle: async () => {
       if (logs !== undefined) await cp(site.folder, logs, { recursive: true, filter: isText });
       const published = await publishedSha256(join(folder, store ? 's3/chaos/out' : 'out'), job);
-      return { sha256: published, amiss: [], errors: site.errors };
+      // Whatever is done to a worker, none of it is a fault of our own.
+      const amiss = site.errors.filter((error) => error.includes(' Internal '));
+      return { sha256: published, amiss, errors: site.errors };
     },
   });
 }
