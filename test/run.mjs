@@ -1,5 +1,5 @@
 // Finds compiled tests and hands them to Node's own runner. Node 20's `--test` takes no globs, so the list is made here.
-// Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|cluster|all] [PATH_PART...]
+// Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|cluster|peer|all] [PATH_PART...]
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,18 +15,14 @@ const { values, positionals } = parseArgs({
 });
 // Unit tests lie beside the code and end in .test.js; those that need real servers, a base or long runs end in
 // .integration.test.js or .e2e.test.js. Those that take the machine's one test cluster up and down end in .cluster.test.js:
-// they run one after the other, by a run of their own (`npm test` makes it last, `npm run test:cluster` alone).
-const kindOf = (file) =>
-  file.endsWith('.cluster.test.js')
-    ? 'cluster'
-    : file.endsWith('.e2e.test.js')
-      ? 'e2e'
-      : file.endsWith('.integration.test.js')
-        ? 'integration'
-        : 'unit';
+// they run one after the other, by a run of their own (`npm test` makes it last, `npm run test:cluster` alone). Those that
+// need the peers' Python packages end in .peer.test.js and belong to `npm run test:peer`.
+const kinds = ['cluster', 'e2e', 'integration', 'peer'];
+const kindOf = (file) => kinds.find((kind) => file.endsWith(`.${kind}.test.js`)) ?? 'unit';
+const ofAll = ['unit', 'integration', 'e2e'];
 const files = readdirSync(values.dir, { recursive: true })
   .filter((file) => file.endsWith('.test.js'))
-  .filter((file) => values.kind === kindOf(file) || (values.kind === 'all' && kindOf(file) !== 'cluster'))
+  .filter((file) => values.kind === kindOf(file) || (values.kind === 'all' && ofAll.includes(kindOf(file))))
   .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
   .sort()
   .map((file) => join(values.dir, file));
