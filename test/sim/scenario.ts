@@ -29,8 +29,10 @@ export interface Scenario {
   readonly checkpointEverySteps: number;
 }
 
-export const usual: Omit<Scenario, 'workers' | 'mtbfMs' | 'steps' | 'seed' | 'quantumMs' | 'heartbeatMs'> = {
-  leavesPerWorker: 4,
+export const usual: Omit<
+  Scenario,
+  'workers' | 'mtbfMs' | 'steps' | 'seed' | 'leavesPerWorker' | 'quantumMs' | 'heartbeatMs'
+> = {
   leafMs: 4000,
   // AdamW over the adapter below, as measured in JavaScript.
   applyMs: 32,
@@ -49,15 +51,24 @@ export const usual: Omit<Scenario, 'workers' | 'mtbfMs' | 'steps' | 'seed' | 'qu
   checkpointEverySteps: 1,
 };
 
-/** How finely so many workers can be simulated in minutes: the quantum delays every message by half of it on average. */
-export const grainOf = (workers: number): Pick<Scenario, 'quantumMs' | 'heartbeatMs'> =>
+/** Micro-batches of a step for each worker: their work is the same where there are fewer, larger ones. */
+const finest = 4;
+
+/**
+ * How finely so many workers can be simulated in minutes: the quantum delays every message by half of it on average, and
+ * beyond 256 workers each has one micro-batch of four times the length.
+ */
+export const grainOf = (
+  workers: number,
+  leafMs: number,
+): Pick<Scenario, 'leavesPerWorker' | 'leafMs' | 'quantumMs' | 'heartbeatMs'> =>
   workers <= 16
-    ? { quantumMs: 50, heartbeatMs: 500 }
+    ? { leavesPerWorker: finest, leafMs, quantumMs: 50, heartbeatMs: 500 }
     : workers <= 64
-      ? { quantumMs: 100, heartbeatMs: 1000 }
+      ? { leavesPerWorker: finest, leafMs, quantumMs: 100, heartbeatMs: 1000 }
       : workers <= 256
-        ? { quantumMs: 200, heartbeatMs: 1000 }
-        : { quantumMs: 500, heartbeatMs: 2000 };
+        ? { leavesPerWorker: finest, leafMs, quantumMs: 200, heartbeatMs: 1000 }
+        : { leavesPerWorker: 1, leafMs: finest * leafMs, quantumMs: 500, heartbeatMs: 2000 };
 
 /** Fewer steps where there are more workers: they meet as many failures in less time. */
 export const stepsFor = (workers: number): number =>
