@@ -149,6 +149,27 @@ test('fixed shares: equal parts whatever the speeds, and nothing is taken from t
   assert.deepEqual(computed, [0, 1]);
 });
 
+test('time in which others compute is no waiting in vain: their sums have to come together first', () => {
+  const status = (sequence: number, running: readonly number[]): ExchangeEvent => ({
+    ...{ kind: 'status', from: 'b' },
+    status: {
+      ...{ sequence, view: 1, step: 0, retains: 0, leaving: false, finished: false, spared: false, parallel: 1 },
+      ...{ rate: 1e-6, running, done: [0, 1, 2, 3].filter((leaf) => !running.includes(leaf)) },
+      ...{ reducing: [0, 1], missing: [], reduced: [] },
+    },
+  });
+  let { state } = after({ kind: 'view', view: viewOf(1, 'a', 'b') }, { kind: 'linkUp', peer: 'b' });
+  state = { ...state, running: [] };
+  const stalledAt: number[] = [];
+  for (let second = 1; second <= 40; second++) {
+    const tick = { kind: 'tick', nowMs: second * 1000 } as const;
+    state = advanceAll(state, [tick, status(second, second <= 20 ? [3] : [])]).state;
+    if (state.stalled) stalledAt.push(second);
+  }
+  // b was seen at work between 16 s and 20 s for the last time, and from then on 8 s pass.
+  assert.ok(stalledAt[0]! >= 24 && stalledAt[0]! <= 28, `gave up after ${stalledAt[0]} s`);
+});
+
 /** A worker that took `elapsedMs` for a leaf and begins the next step, among two that take 10 ms. */
 function amongFaster(elapsedMs: number, spared: boolean): ExchangeState {
   const fast = (from: string, step: number, sequence: number): ExchangeEvent => ({

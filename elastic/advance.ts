@@ -1,7 +1,7 @@
-import { homeOf } from './assign.js';
 import type { Effect } from './effect.js';
 import type { ExchangeEvent, PieceKey } from './event.js';
 import { pieceName } from './event.js';
+import { homeOf } from './home.js';
 import { coveringNode, insertPiece, noteCopy } from './pieces.js';
 import { settle } from './settle.js';
 import { isSpared } from './speed.js';
@@ -47,11 +47,12 @@ const asleepFromMs = 2000;
 
 const handlers: Handlers = {
   tick(turn, { nowMs }) {
-    const { nowMs: before, progressAtMs } = turn.state;
+    const { nowMs: before, progressAtMs, othersBusyAtMs } = turn.state;
     const now = Math.max(nowMs, before);
     // Ticks come many times a second: a gap is time in which this worker itself stood still, and no waiting for others.
     const asleepMs = now - before > asleepFromMs ? now - before : 0;
-    turn.state = { ...turn.state, nowMs: now, progressAtMs: progressAtMs + asleepMs };
+    const later = { progressAtMs: progressAtMs + asleepMs, othersBusyAtMs: othersBusyAtMs + asleepMs };
+    turn.state = { ...turn.state, nowMs: now, ...later };
   },
 
   target(turn, { untilStep }) {

@@ -1,45 +1,11 @@
-import { byCodeUnit } from '../common/hash.js';
+import { ownHome } from './home.js';
 import { Lanes } from './lanes.js';
 import { type Outlook, outlookOf } from './outlook.js';
 import { coversLeaf } from './pieces.js';
 import type { Leaf } from './rules.js';
-import { rateOf, speedOf, usualRate } from './speed.js';
-import { type Claim, type ExchangeState, type Home, isAlive, isJoined, piecesOf } from './state.js';
+import { type Speeds, speedsOf, usualRate } from './speed.js';
+import { type Claim, type ExchangeState, isAlive, isJoined, type Peer, piecesOf } from './state.js';
 import { leafNode } from './tree.js';
-
-/**
- * Assignment of leaves inside a step. Nobody decides for others: each worker picks its own next leaf from what it knows.
- * Neighbouring leaves are one member's home (they merge before they travel), as many as its measured speed deserves; who
- * has none left takes the last of the slowest's. Two who pick the same leaf waste time, never bits.
- */
-export function homeOf(state: ExchangeState): Home {
-  const leaves = state.rules.leavesOf(state.step);
-  const members = [...state.computing].sort(byCodeUnit);
-  if (members.length === 0) return { members, ends: [] };
-  const speeds = members.map((id) => (state.rules.assignment === 'fixed' ? 1 : speedOf(state, id)));
-  const speed = speeds.reduce((sum, value) => sum + value, 0);
-  const total = leaves.reduce((sum, { cost }) => sum + cost, 0);
-  const ends: number[] = [];
-  let before = 0;
-  let bound = speeds[0]!;
-  for (const [place, { cost }] of leaves.entries()) {
-    // The middle of the leaf on the line of all work decides whose it is.
-    const middle = ((before + cost / 2) / total) * speed;
-    while (middle > bound && ends.length < members.length - 1) {
-      ends.push(place);
-      bound += speeds[ends.length]!;
-    }
-    before += cost;
-  }
-  while (ends.length < members.length) ends.push(leaves.length);
-  return { members, ends };
-}
-
-/** Leaves of the current step whose turn it is here first. */
-export function ownHome({ home, self, rules, step }: ExchangeState): readonly Leaf[] {
-  const place = home.members.indexOf(self);
-  return place < 0 ? [] : rules.leavesOf(step).slice(place === 0 ? 0 : home.ends[place - 1], home.ends[place]);
-}
 
 /** The leaf that a free engine here should compute now; undefined = better none. */
 export function pickLeaf(state: ExchangeState): number | undefined {
@@ -47,8 +13,10 @@ export function pickLeaf(state: ExchangeState): number | undefined {
   const open = state.rules.leavesOf(state.step).filter(({ index }) => isOpen(index));
   if (open.length === 0) return state.rules.assignment === 'fixed' ? undefined : pickSlow(state);
   if (state.rules.assignment === 'fixed') return pickFixed(state, isOpen);
-  if (!isWorthIt(state, open)) return undefined;
-  return ownHome(state).find(({ index }) => isOpen(index))?.index ?? lastOfTheLongest(state, open);
+  const homes = homesOf(state, open);
+  const before = thievesBefore(state, open, homes);
+  if (before === undefined) return undefined;
+  return ownHome(state).find(({ index }) => isOpen(index))?.index ?? lastOfTheLongest(homes, before);
 }
 
 /** One's own leaves alone; homes of members that are lost are shared out anew. */
@@ -56,39 +24,52 @@ const pickFixed = (state: ExchangeState, isOpen: Outlook): number | undefined =>
   (state.stalled ? state.rules.leavesOf(state.step) : ownHome(state)).find(({ index }) => isOpen(index))?.index;
 
 /**
- * Gives the open leaves, one by one, to the engine that would end them first; true if a free engine here gets one. So a
- * slow worker leaves the last leaf to a fast one that is about to be free. Engines compare by a leaf of mean cost.
+ * Gives the open leaves, one by one, to the engine that would end them first; undefined if no free engine here gets one. So
+ * a slow worker leaves the last leaf to a fast one that is about to be free. Engines compare by a leaf of mean cost. The
+ * answer counts free engines of others that have no home of their own left and come first: each takes somebody's leaf now.
  */
-function isWorthIt(state: ExchangeState, open: readonly Leaf[]): boolean {
+function thievesBefore(state: ExchangeState, open: readonly Leaf[], homes: readonly OpenHome[]): number | undefined {
   const cost = open.reduce((sum, leaf) => sum + leaf.cost, 0) / open.length;
-  const lanes = lanesOf(state, cost);
+  const lanes = lanesOf(state, cost, new Set(homes.map(({ member }) => member)));
+  let thieves = 0;
   for (let given = 0; given < open.length; given++) {
     const best = lanes.first;
-    if (best === undefined || (best.own && best.freeAtMs <= state.nowMs)) return true;
+    if (best === undefined) return thieves;
+    const isFree = best.freeAtMs <= state.nowMs;
+    if (best.own && isFree) return thieves;
+    if (best.steals && isFree) thieves++;
     lanes.give();
   }
-  return false;
+  return undefined;
 }
 
 /** Every engine at work on this step, own ones first. */
-function lanesOf(state: ExchangeState, cost: number): Lanes {
+function lanesOf(state: ExchangeState, cost: number, atHome: ReadonlySet<string>): Lanes {
   const lanes = new Lanes();
+  const { rateOf } = speedsOf(state);
   const add = (id: string, parallel: number, running: readonly Claim[]) => {
-    const rate = rateOf(state, id);
+    const rate = rateOf(id);
+    const own = id === state.self;
+    const steals = !own && !atHome.has(id);
     for (let engine = 0; engine < parallel; engine++) {
       const run = running[engine];
       const freeAtMs = run === undefined ? state.nowMs : Math.max(endOf(state, run, rate), state.nowMs + 1);
-      lanes.add({ own: id === state.self, leafMs: cost / rate, freeAtMs });
+      lanes.add({ own, steals, leafMs: cost / rate, freeAtMs });
     }
   };
   add(state.self, state.parallel, state.running);
   for (const [id, peer] of state.peers) {
-    const { status } = peer;
-    if (status === undefined || status.leaving || !isAlive(state, peer) || !isJoined(state, id)) continue;
-    if (status.step === state.step) add(id, status.parallel, peer.claims);
-    if (status.step === state.step - 1) add(id, status.parallel, []);
+    if (!isAtWork(state, id, peer)) continue;
+    add(id, peer.status!.parallel, peer.status!.step === state.step ? peer.claims : []);
   }
   return lanes;
+}
+
+/** Takes leaves of this step, or will in a moment. */
+function isAtWork(state: ExchangeState, id: string, peer: Peer): boolean {
+  const { status } = peer;
+  if (status === undefined || status.leaving || !isAlive(state, peer) || !isJoined(state, id)) return false;
+  return status.step === state.step || status.step === state.step - 1;
 }
 
 /** When a claimed leaf should end; one that is overdue will take as long again, as far as anybody can tell. */
@@ -98,28 +79,40 @@ function endOf(state: ExchangeState, { leaf, sinceMs }: Claim, rate: number): nu
   return ranMs > expectedMs * state.rules.timing.overdueFactor ? state.nowMs + ranMs : sinceMs + expectedMs;
 }
 
-/** The last open leaf in the home that has most to do. */
-function lastOfTheLongest(state: ExchangeState, open: readonly Leaf[]): number | undefined {
-  const homes = homesOf(state, open);
-  let longest: { readonly leftMs: number; readonly last: number } | undefined;
-  for (const home of homes) if (longest === undefined || home.leftMs > longest.leftMs) longest = home;
-  return longest?.last;
+/** Open leaves of one member's home, and how long it needs for each. */
+interface OpenHome {
+  readonly member: string;
+  readonly leaves: { readonly index: number; readonly ms: number }[];
+  leftMs: number;
 }
 
-/** Per home with open leaves: how long its member needs for them, and the last of them. */
-function homesOf(state: ExchangeState, open: readonly Leaf[]): { leftMs: number; last: number }[] {
+/** The last open leaf in the home that has most to do, after so many others have taken theirs in the same way. */
+function lastOfTheLongest(homes: readonly OpenHome[], thieves: number): number | undefined {
+  for (let taken = 0; ; taken++) {
+    let longest: OpenHome | undefined;
+    for (const home of homes) if (longest === undefined || home.leftMs > longest.leftMs) longest = home;
+    const last = longest?.leaves.pop();
+    if (taken === thieves || last === undefined) return last?.index;
+    longest!.leftMs -= last.ms;
+  }
+}
+
+function homesOf(state: ExchangeState, open: readonly Leaf[]): OpenHome[] {
   const { members, ends } = state.home;
   const { nodes } = piecesOf(state, state.step).tree;
-  const homes: { leftMs: number; last: number }[] = [];
-  let member = -1;
+  const { speedOf } = speedsOf(state);
+  const homes: OpenHome[] = [];
+  let place = -1;
   for (const { index, cost } of open) {
-    const place = nodes.get(leafNode(index))!.from;
-    const before = member;
-    while (member < 0 || (member < ends.length && place >= ends[member]!)) member++;
-    if (member !== before) homes.push({ leftMs: 0, last: index });
+    const at = nodes.get(leafNode(index))!.from;
+    const before = place;
+    while (place < 0 || (place < ends.length && at >= ends[place]!)) place++;
+    const member = members[place] ?? '';
+    if (place !== before) homes.push({ member, leaves: [], leftMs: 0 });
     const home = homes.at(-1)!;
-    home.leftMs += cost / speedOf(state, members[member] ?? '');
-    home.last = index;
+    const ms = cost / speedOf(member);
+    home.leftMs += ms;
+    home.leaves.push({ index, ms });
   }
   return homes;
 }
@@ -130,19 +123,31 @@ function pickSlow(state: ExchangeState): number | undefined {
   if (ownRate === 0) return undefined;
   const pieces = piecesOf(state, state.step);
   const here = new Set(state.running.filter(({ step }) => step === state.step).map(({ leaf }) => leaf));
+  const { rateOf } = speedsOf(state);
+  const isFasterAround = fasterAround(state, rateOf, ownRate);
   let pick: number | undefined;
   let latest = 0;
   for (const [leaf, { id, claim }] of [...loneRunners(state)].sort(([a], [b]) => a - b)) {
     if (here.has(leaf) || coversLeaf(pieces, leafNode(leaf))) continue;
     const cost = costOf(state, leaf);
-    const expectedMs = cost / rateOf(state, id);
+    const expectedMs = cost / rateOf(id);
     const ranMs = state.nowMs - claim.sinceMs;
     const leftMs =
       ranMs > expectedMs * state.rules.timing.overdueFactor ? Number.POSITIVE_INFINITY : expectedMs - ranMs;
     const hereMs = (cost / ownRate) * 1.25;
-    if (leftMs > hereMs && leftMs > latest) [pick, latest] = [leaf, leftMs];
+    if (leftMs > hereMs && leftMs > latest && !isFasterAround(leaf)) [pick, latest] = [leaf, leftMs];
   }
   return pick;
+}
+
+/** Whether another one with a free engine would do a leaf earlier than we: one helper is enough. */
+function fasterAround(state: ExchangeState, rateOf: Speeds['rateOf'], ownRate: number): (leaf: number) => boolean {
+  const faster = [...state.peers].flatMap(([id, peer]) => {
+    const isFree = isAtWork(state, id, peer) && peer.claims.length < peer.status!.parallel;
+    return isFree && rateOf(id) > ownRate ? [peer.status!] : [];
+  });
+  // Who has done it does not do it again, though it be missing elsewhere.
+  return (leaf) => faster.some(({ step, done }) => step < state.step || !done.includes(leaf));
 }
 
 /** Leaves that exactly one peer runs. */

@@ -1,5 +1,5 @@
-import { ownHome } from './assign.js';
 import { type PieceKey, pieceName } from './event.js';
+import { ownHome } from './home.js';
 import { outlookOf } from './outlook.js';
 import { coveringNode, isReduced } from './pieces.js';
 import { changePeer, type ExchangeState, isReachable, type Peer, piecesOf, type Turn } from './state.js';

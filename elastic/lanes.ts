@@ -1,6 +1,8 @@
 /** One engine as seen from here. */
 export interface Lane {
   readonly own: boolean;
+  /** Another's, with no leaf of its own home left to do. */
+  readonly steals: boolean;
   /** How long a leaf takes there. */
   readonly leafMs: number;
   freeAtMs: number;

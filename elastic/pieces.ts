@@ -33,6 +33,18 @@ export function coversLeaf(pieces: StepPieces, node: number): boolean {
   return pieces.shards.every((_, shard) => coveringNode(pieces, shard, node) !== undefined);
 }
 
+/** Of each present leaf, by place, in how many shards it is inside a held node: one look at what is held, for all leaves. */
+export function coverageOf({ tree, shards }: StepPieces): Uint32Array {
+  const coverage = new Uint32Array(tree.leaves.length);
+  for (const held of shards)
+    for (const node of held.keys()) {
+      // No held node is below another: none counts twice.
+      const { from, to } = tree.nodes.get(node)!;
+      for (let place = from; place < to; place++) coverage[place]!++;
+    }
+  return coverage;
+}
+
 export const isReduced = (pieces: StepPieces, shard: number): boolean => pieces.shards[shard]!.has(pieces.tree.root);
 
 export const isWhole = (pieces: StepPieces): boolean => pieces.shards.every((_, shard) => isReduced(pieces, shard));

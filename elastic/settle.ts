@@ -1,6 +1,7 @@
-import { homeOf, pickLeaf } from './assign.js';
+import { pickLeaf } from './assign.js';
 import { catchUp, frontier } from './catchup.js';
 import { deliver, offerOf, wantedBy } from './deliver.js';
+import { homeOf } from './home.js';
 import { ownersOf } from './ownership.js';
 import { isWhole, mergeSiblings } from './pieces.js';
 import {
@@ -75,23 +76,35 @@ function remerge(turn: Turn): void {
 
 /**
  * Nothing has happened for long, although peers seem alive and somebody seems to have every leaf: connections are broken
- * in a way that cannot be seen from here. From now until the next commit this worker does without them.
+ * in a way that cannot be seen from here. From now until the next commit this worker does without them. Time in which
+ * others compute does not count: their sums have to be brought together first.
  */
 function noticeStall(turn: Turn): void {
   const { state } = turn;
   const { stallMs } = state.rules.timing;
   if (state.stalled || state.activity.kind !== 'summing' || state.step >= state.untilStep) return;
-  if (!isJoined(state, state.self) || state.nowMs - state.progressAtMs < stallMs) return;
-  if (state.running.some(({ step }) => step === state.step)) return;
-  const busy = [...state.peers.values()].some(
-    (peer) =>
-      peer.status?.step === state.step &&
-      isAlive(state, peer) &&
-      peer.claims.some(({ sinceMs }) => state.nowMs - sinceMs < 4 * stallMs),
-  );
-  if (busy) return;
+  const quietMs = state.nowMs - Math.max(state.progressAtMs, state.othersBusyAtMs);
+  if (!isJoined(state, state.self) || quietMs < stallMs / 2) return;
+  if (isSomebodyBusy(state)) {
+    turn.state = { ...state, othersBusyAtMs: state.nowMs };
+    return;
+  }
+  if (quietMs < stallMs) return;
   turn.state = { ...state, stalled: true };
   remerge(turn);
+}
+
+/** Computes a leaf of this step, here or elsewhere, and not for ever. */
+function isSomebodyBusy(state: ExchangeState): boolean {
+  if (state.running.some(({ step }) => step === state.step)) return true;
+  for (const peer of state.peers.values())
+    if (
+      peer.status?.step === state.step &&
+      isAlive(state, peer) &&
+      peer.claims.some(({ sinceMs }) => state.nowMs - sinceMs < 4 * state.rules.timing.stallMs)
+    )
+      return true;
+  return false;
 }
 
 /** All reduced shards are here: the step is committed, whoever else has it. */

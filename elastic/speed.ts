@@ -1,12 +1,27 @@
 import { type ExchangeState, isJoined, isReachable } from './state.js';
 
-/**
- * Cost units per millisecond of one engine. An unmeasured one is taken to be like our own, and a newcomer takes itself to be
- * like those it has heard of: as slow as nothing else it would never be given a first leaf.
- */
-export function rateOf(state: ExchangeState, id: string): number {
-  const known = id === state.self ? state.rate : (state.peers.get(id)?.status?.rate ?? 0);
-  return known || state.rate || usualRate(state) || 1;
+export interface Speeds {
+  /**
+   * Cost units per millisecond of one engine. An unmeasured one is taken to be like our own, and a newcomer takes itself to be
+   * like those it has heard of: as slow as nothing else it would never be given a first leaf.
+   */
+  readonly rateOf: (id: string) => number;
+  /** Of all its engines together. */
+  readonly speedOf: (id: string) => number;
+}
+
+/** What is known now, for many questions: while nobody has measured, each would ask everybody. */
+export function speedsOf(state: ExchangeState): Speeds {
+  let usual: number | undefined;
+  const rateOf = (id: string) => {
+    const known = id === state.self ? state.rate : (state.peers.get(id)?.status?.rate ?? 0);
+    if (known !== 0 || state.rate !== 0) return known || state.rate;
+    usual ??= usualRate(state);
+    return usual || 1;
+  };
+  const parallelOf = (id: string) =>
+    id === state.self ? state.parallel : (state.peers.get(id)?.status?.parallel ?? state.parallel);
+  return { rateOf, speedOf: (id) => rateOf(id) * parallelOf(id) };
 }
 
 /** The mean of what peers say of themselves; 0 = nobody has measured. */
@@ -15,12 +30,6 @@ export function usualRate({ peers }: ExchangeState): number {
   for (const { status } of peers.values())
     if (status !== undefined && status.rate > 0) [sum, count] = [sum + status.rate, count + 1];
   return count === 0 ? 0 : sum / count;
-}
-
-/** Of all its engines together. */
-export function speedOf(state: ExchangeState, id: string): number {
-  const parallel = id === state.self ? state.parallel : (state.peers.get(id)?.status?.parallel ?? state.parallel);
-  return rateOf(state, id) * parallel;
 }
 
 /** Below this share of the others' median speed a worker owns no shards; above the second one it does again. */
@@ -34,10 +43,11 @@ const sparedUntil = 0.75;
  */
 export function isSpared(state: ExchangeState): boolean {
   if (state.rules.assignment === 'fixed' || state.rate === 0) return false;
+  const { speedOf } = speedsOf(state);
   const others = [...state.peers]
     .filter(([id, peer]) => isJoined(state, id) && isReachable(state, peer) && (peer.status?.rate ?? 0) > 0)
-    .map(([id]) => speedOf(state, id))
+    .map(([id]) => speedOf(id))
     .sort((a, b) => a - b);
   const median = others[(others.length - 1) >> 1];
-  return median !== undefined && speedOf(state, state.self) < median * (state.spared ? sparedUntil : sparedBelow);
+  return median !== undefined && speedOf(state.self) < median * (state.spared ? sparedUntil : sparedBelow);
 }

@@ -37,6 +37,8 @@ export interface ExchangeState {
   readonly rate: number;
   /** Last time something new arrived, was computed or committed. */
   readonly progressAtMs: number;
+  /** Last time others were seen at work on the step while nothing came here. */
+  readonly othersBusyAtMs: number;
   readonly stalled: boolean;
   readonly sequence: number;
   readonly toldAtMs: number;
@@ -131,6 +133,7 @@ export function initialState(options: {
     spared: false,
     rate: 0,
     progressAtMs: options.nowMs,
+    othersBusyAtMs: options.nowMs,
     stalled: false,
     sequence: 0,
     toldAtMs: Number.NEGATIVE_INFINITY,

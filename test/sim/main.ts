@@ -41,7 +41,7 @@ function lines({ scenario, espalier, restart, tookSeconds }: Compared): string[]
   return [
     `${workers} workers, ${steps} steps of ${step.toFixed(1)} s, ${espalier.failuresAtSeconds.length} failures: ${added}, ${espalier.redoneStepsMax} steps redone`,
     `  goodput ${percent(espalier.goodput)}; restarting everyone on the same failures ${percent(restart.goodput)}, ${restart.recoverySeconds} s each`,
-    `  a worker sends ${mebibytes(espalier.bytesSentPerWorkerAndStep)} in a step (the busiest ${mebibytes(espalier.bytesSentByBusiestPerStep)}) and hears ${espalier.statusesPerWorkerAndStep.toFixed(0)} statuses; ${percent(espalier.redoneShare)} of leaves computed again`,
+    `  a worker sends ${mebibytes(espalier.bytesSentPerWorkerAndStep)} in a step (the busiest ${mebibytes(espalier.bytesSentByBusiestPerStep)}) and hears ${espalier.statusesPerWorkerAndStep.toFixed(0)} statuses; ${percent(espalier.redoneShare)} of leaves computed again, ${espalier.stalls} times somebody gave up waiting`,
     `  simulated in ${tookSeconds.toFixed(1)} s, events taken together every ${quantumMs} ms`,
     ...espalier.problems.map((problem) => `  PROBLEM ${problem}`),
   ];

@@ -59,7 +59,7 @@ export function simOptions(args: readonly string[]): SimOptions {
   const scenarios = sizes.map((workers) => ({
     ...common,
     workers,
-    ...grainOf(workers, common.leafMs),
+    ...grainOf(workers),
     ...(values.quantum !== undefined && { quantumMs: duration('quantum', values.quantum) }),
     steps: values.steps === undefined || workers < most ? stepsFor(workers) : number('steps', values.steps),
   }));

@@ -25,14 +25,17 @@ export interface Scenario {
   /** Events are taken together so often: coarser where there are more workers. */
   readonly quantumMs: number;
   readonly heartbeatMs: number;
+  /** Silence after which one is suspected: so many heartbeats that one lost status does not do it. */
+  readonly suspectMs: number;
   /** Of the training that restarts everyone. */
   readonly checkpointEverySteps: number;
 }
 
 export const usual: Omit<
   Scenario,
-  'workers' | 'mtbfMs' | 'steps' | 'seed' | 'leavesPerWorker' | 'quantumMs' | 'heartbeatMs'
+  'workers' | 'mtbfMs' | 'steps' | 'seed' | 'quantumMs' | 'heartbeatMs' | 'suspectMs'
 > = {
+  leavesPerWorker: 4,
   leafMs: 4000,
   // AdamW over the adapter below, as measured in JavaScript.
   applyMs: 32,
@@ -51,28 +54,17 @@ export const usual: Omit<
   checkpointEverySteps: 1,
 };
 
-/** Micro-batches of a step for each worker: their work is the same where there are fewer, larger ones. */
-const finest = 4;
-
-/**
- * How finely so many workers can be simulated in minutes: the quantum delays every message by half of it on average, and
- * beyond 256 workers each has one micro-batch of four times the length.
- */
-export const grainOf = (
-  workers: number,
-  leafMs: number,
-): Pick<Scenario, 'leavesPerWorker' | 'leafMs' | 'quantumMs' | 'heartbeatMs'> =>
-  workers <= 16
-    ? { leavesPerWorker: finest, leafMs, quantumMs: 50, heartbeatMs: 500 }
-    : workers <= 64
-      ? { leavesPerWorker: finest, leafMs, quantumMs: 100, heartbeatMs: 1000 }
-      : workers <= 256
-        ? { leavesPerWorker: finest, leafMs, quantumMs: 200, heartbeatMs: 1000 }
-        : { leavesPerWorker: 1, leafMs: finest * leafMs, quantumMs: 500, heartbeatMs: 2000 };
+/** How finely so many workers can be simulated in minutes: the quantum delays every message by half of it on average. */
+export function grainOf(workers: number): Pick<Scenario, 'quantumMs' | 'heartbeatMs' | 'suspectMs'> {
+  if (workers <= 16) return { quantumMs: 50, heartbeatMs: 500, suspectMs: 3000 };
+  if (workers <= 64) return { quantumMs: 100, heartbeatMs: 1000, suspectMs: 4000 };
+  if (workers <= 256) return { quantumMs: 200, heartbeatMs: 1000, suspectMs: 4000 };
+  return { quantumMs: 500, heartbeatMs: 2000, suspectMs: 8000 };
+}
 
 /** Fewer steps where there are more workers: they meet as many failures in less time. */
 export const stepsFor = (workers: number): number =>
-  workers <= 4 ? 60 : workers <= 16 ? 30 : workers <= 64 ? 20 : workers <= 256 ? 6 : 2;
+  workers <= 4 ? 60 : workers <= 16 ? 30 : workers <= 64 ? 20 : workers <= 256 ? 6 : workers <= 1000 ? 2 : 1;
 
 export interface Failure {
   readonly atMs: number;

@@ -6,7 +6,7 @@ import { restartEveryone } from './restartEveryone.js';
 import { failuresOf, grainOf, type Scenario, usual } from './scenario.js';
 import { simulate } from './simulate.js';
 
-const scenario: Scenario = { ...usual, workers: 8, mtbfMs: 300_000, steps: 6, seed: 3, ...grainOf(8, usual.leafMs) };
+const scenario: Scenario = { ...usual, workers: 8, mtbfMs: 300_000, steps: 6, seed: 3, ...grainOf(8) };
 
 test('equal scenarios give equal results, and other seeds other failures', () => {
   const first = simulate(scenario);

@@ -21,6 +21,8 @@ export interface Simulated {
   /** Most steps that were computed again after a failure: those committed anywhere stay. */
   readonly redoneStepsMax: number;
   readonly statusesPerWorkerAndStep: number;
+  /** Times that somebody heard nothing new for so long that it went on without the others. */
+  readonly stalls: number;
   readonly problems: readonly string[];
 }
 
@@ -57,6 +59,7 @@ export function simulate(scenario: Scenario): Simulated {
     redoneShare: computed / (workers * leavesPerWorker * commits.length) - 1,
     redoneStepsMax: redoneSteps(world, commits, failures),
     statusesPerWorkerAndStep: perStep(world.statuses / workers),
+    stalls: world.stalls,
     problems: commits.length < steps ? [...world.problems, `${commits.length} of ${steps} steps`] : world.problems,
   };
 }
@@ -74,7 +77,7 @@ function worldOf(scenario: Scenario): { world: World; failuresAtMs: number[] } {
       stateBytes: 3 * adapterBytes,
       bytesPerMs: scenario.bytesPerMs,
     },
-    timing: { heartbeatMs: scenario.heartbeatMs },
+    timing: { heartbeatMs: scenario.heartbeatMs, suspectMs: scenario.suspectMs },
     skew: { offsetMs: scenario.clockOffsetMs, drift: scenario.clockDrift },
   });
   world.lossRate = scenario.loss;
