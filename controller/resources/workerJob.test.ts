@@ -88,6 +88,7 @@ test('trap 14: time to leave, no shell, no mesh, no token of the API server', ()
     'node',
     '--enable-source-maps',
     '--initial-old-space-size=128',
+    '--single-threaded-gc',
     '/app/dist/worker/pod/main.js',
   ]);
   assert.deepEqual(built().spec?.template.metadata?.annotations, {

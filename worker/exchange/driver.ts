@@ -1,5 +1,5 @@
 import { EspalierError, fail } from '../../api/errors.js';
-import { acceptance, advance } from '../../elastic/advance.js';
+import { acceptance, advanceAll } from '../../elastic/advance.js';
 import { describeEffect, describeEvent } from '../../elastic/describe.js';
 import type { Effect } from '../../elastic/effect.js';
 import type { ExchangeEvent, PieceKey } from '../../elastic/event.js';
@@ -17,7 +17,7 @@ import { exchangeService } from './service.js';
 import { SnapshotPin } from './snapshotPin.js';
 import { type StepReport, unmeasured } from './trainee.js';
 
-const tickMs = 25;
+const tickMs = 50;
 /** The event loop is given a turn after this much work in one go: adds and hashes must not hold up statuses. */
 const sliceMs = 8;
 
@@ -170,9 +170,7 @@ class Driver implements Exchange {
     const { clock } = this.#options;
     let sliceEndsMs = clock.monotonic() + sliceMs;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      const nowMs = clock.monotonic();
-      const effects = [...this.#advance({ kind: 'tick', nowMs }), ...this.#take(next)];
-      for (const effect of effects) {
+      for (const effect of this.#take(next, clock.monotonic())) {
         this.#perform(effect);
         if (clock.monotonic() < sliceEndsMs) continue;
         await new Promise((resolve) => setImmediate(resolve));
@@ -182,8 +180,8 @@ class Driver implements Exchange {
     this.#looping = false;
   }
 
-  /** Stores the bytes that come with an event, if they are of use, before the state hears of them. */
-  #take({ event, values }: Posted): readonly Effect[] {
+  /** Stores the bytes that come with an event, if they are of use, before the state hears of them: of it and the time at once. */
+  #take({ event, values }: Posted, nowMs: number): readonly Effect[] {
     if (event.kind === 'received') {
       const wanted = acceptance(this.#state, event.key) === 'taken';
       if (wanted && values === undefined) return [];
@@ -194,16 +192,16 @@ class Driver implements Exchange {
         const key = { step: event.step, shard, node: leafNode(event.leaf) };
         this.#cache.put(key, values!.subarray(start, end));
       });
-    const effects = this.#advance(event);
+    const effects = this.#advance(event, nowMs);
     if (event.kind === 'view') this.#peers?.follow(this.#state.view);
     if (event.kind === 'applied') this.#snapshot.applied();
     return effects;
   }
 
-  #advance(event: ExchangeEvent): readonly Effect[] {
+  #advance(event: ExchangeEvent, nowMs: number): readonly Effect[] {
     const { log } = this.#options;
     const line = describeEvent(this.#state, event);
-    const { state, effects } = advance(this.#state, event);
+    const { state, effects } = advanceAll(this.#state, [{ kind: 'tick', nowMs }, event]);
     this.#state = state;
     if (line !== undefined) log.debug(line);
     for (const effect of effects) {
