@@ -143,11 +143,11 @@ function pickSlow(state: ExchangeState): number | undefined {
 /** Whether another one with a free engine would do a leaf earlier than we: one helper is enough. */
 function fasterAround(state: ExchangeState, rateOf: Speeds['rateOf'], ownRate: number): (leaf: number) => boolean {
   const faster = [...state.peers].flatMap(([id, peer]) => {
-    const isFree = isAtWork(state, id, peer) && peer.claims.length < peer.status!.parallel;
-    return isFree && rateOf(id) > ownRate ? [peer.status!] : [];
+    const isHere = isAtWork(state, id, peer) && peer.status!.step === state.step;
+    return isHere && peer.claims.length < peer.status!.parallel && rateOf(id) > ownRate ? [peer.status!] : [];
   });
   // Who has done it does not do it again, though it be missing elsewhere.
-  return (leaf) => faster.some(({ step, done }) => step < state.step || !done.includes(leaf));
+  return (leaf) => faster.some(({ done }) => !done.includes(leaf));
 }
 
 /** Leaves that exactly one peer runs. */

@@ -18,8 +18,9 @@ import { benchStep } from './step.js';
 import { benchStraggler } from './straggler.js';
 
 /**
- * `npm run bench -- NAME [--json] [--rounds N] [--quick] [--jobs N]`: one comparison, printed as it goes, or as one JSON object
- * a line that ends with the result. PEER_PYTHON names the Python of the peers.
+ * `npm run bench -- NAME [--json] [--rounds N] [--quick] [--jobs N] [--tokens N]`: one comparison, printed as it goes, or as one
+ * JSON object a line that ends with the result. PEER_PYTHON names the Python of the peers. `--tokens`: of the straggler's
+ * micro-batches.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,6 +29,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     jobs: { type: 'string' },
+    tokens: { type: 'string' },
   },
 });
 
@@ -37,6 +39,7 @@ interface BenchOptions {
   readonly folder: string;
   readonly rounds: number;
   readonly quick: boolean;
+  readonly tokens?: number;
 }
 
 /** Those that train: they need a base, and the peers' Python. */
@@ -60,7 +63,7 @@ try {
   const events = name === 'controller' ? overhead() : name in modelBenches ? await training() : undefined;
   if (!events) {
     const names = [...Object.keys(modelBenches), 'controller'].join('|');
-    process.stderr.write(`usage: npm run bench -- ${names} [--json] [--rounds N] [--quick] [--jobs N]\n`);
+    process.stderr.write(`usage: npm run bench -- ${names} [--json] [--rounds N] [--quick] [--jobs N] [--tokens N]\n`);
     process.exitCode = 2;
   } else {
     const { processor, cores } = machine();
@@ -97,5 +100,6 @@ async function training(): Promise<AsyncGenerator<BenchEvent>> {
   );
   const places = { cacheDirectory: cache, python };
   const rounds = Number(values.rounds ?? 5);
-  return modelBenches[name]!({ base, places, folder, rounds, quick: values.quick });
+  const tokens = values.tokens === undefined ? {} : { tokens: Number(values.tokens) };
+  return modelBenches[name]!({ base, places, folder, rounds, quick: values.quick, ...tokens });
 }

@@ -129,11 +129,11 @@ export function takeOne(
   perform: (effect: Effect) => void,
 ): void {
   const { state, effects } = advance(worker.state, event);
-  const line = describeEvent(worker.state, event);
+  const line = trace && describeEvent(worker.state, event);
   worker.state = state;
   if (line !== undefined) trace?.(`${nowMs.toFixed(0)} ${worker.id}: ${line}`);
   for (const effect of effects) {
-    const told = describeEffect(state, effect);
+    const told = trace && describeEffect(state, effect);
     if (told !== undefined) trace?.(`${nowMs.toFixed(0)} ${worker.id}:   -> ${told}`);
     perform(effect);
   }
