@@ -100,6 +100,13 @@ async function training(): Promise<AsyncGenerator<BenchEvent>> {
   );
   const places = { cacheDirectory: cache, python };
   const rounds = Number(values.rounds ?? 5);
-  const tokens = values.tokens === undefined ? {} : { tokens: Number(values.tokens) };
+  const tokens = values.tokens === undefined ? {} : { tokens: tokenCount(values.tokens) };
   return modelBenches[name]!({ base, places, folder, rounds, quick: values.quick, ...tokens });
+}
+
+function tokenCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  process.stderr.write(`--tokens takes a whole number above zero, not ${text}\n`);
+  process.exit(2);
 }

@@ -13,7 +13,7 @@ import { smallJob } from './smallJob.js';
 const target = { shareOfIdeal: 0.8 };
 const rows = 16;
 /** What a micro-batch moves does not depend on its length: the shorter, the harder. */
-const usualTokens = 128;
+const usualTokens = 64;
 
 export interface StragglerOptions extends ExchangeOptions {
   /** Of a micro-batch. */
