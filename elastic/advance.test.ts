@@ -204,3 +204,28 @@ test('leaves stay with who is spared; shards too when all are', () => {
   const alone = advance({ ...amongFaster(40, true) }, { kind: 'view', view: viewOf(2, 'a') }).state;
   assert.deepEqual([alone.spared, alone.owning], [true, ['a']]);
 });
+
+test('a shard whose owner can be reached comes by itself: it is asked for only after a long silence', () => {
+  const tick = (nowMs: number) => ({ kind: 'tick', nowMs }) as const;
+  const ahead = (from: string, sequence: number): ExchangeEvent => ({
+    ...{ kind: 'status', from },
+    status: {
+      ...{ sequence, view: 1, step: 1, retains: 0, leaving: false, finished: false, spared: false, parallel: 1 },
+      ...{ rate: 0.1, running: [], done: [], reducing: [], missing: [], reduced: [] },
+    },
+  });
+  const told = (sequence: number) => [ahead('b', sequence), ahead('c', sequence)];
+  const fetchedShards = (effects: readonly Effect[]) =>
+    effects.flatMap((effect) => (effect.kind === 'fetch' ? [effect.key.shard] : []));
+  const links = ['b', 'c'].map((peer) => ({ kind: 'linkUp', peer }) as const);
+  const { state } = after({ kind: 'view', view: viewOf(1, 'a', 'b', 'c') }, ...links, ...told(1));
+  const [own, theirs] = [
+    [0, 1].filter((shard) => state.owners[shard] === 'a'),
+    state.owners.filter((id) => id !== 'a'),
+  ];
+  assert.ok(theirs.length > 0);
+  const soon = advanceAll(state, [tick(defaultTiming.retryMs), ...told(2)]);
+  assert.deepEqual(fetchedShards(soon.effects), own);
+  const later = advanceAll(soon.state, [tick(1900), tick(3800), ...told(3), tick(8 * defaultTiming.retryMs)]);
+  assert.deepEqual([...fetchedShards(soon.effects), ...fetchedShards(later.effects)].sort(), [0, 1]);
+});

@@ -33,7 +33,7 @@ function seen(b: Partial<Status>, c: Partial<Status>, nowMs = 0): ExchangeState 
     says('b', b),
     says('c', { rate: 0.0001, ...c }),
   ]);
-  return { ...state, running: [], home: { members: ['a', 'b', 'c'], ends: [0, 0, 4] }, nowMs };
+  return { ...state, running: [], home: { members: ['a', 'b', 'c'], memberAt: [2, 2, 2, 2] }, nowMs };
 }
 
 test('who has no leaf of its own left takes the last one of the slowest, and two at once take two', () => {

@@ -98,23 +98,19 @@ function lastOfTheLongest(homes: readonly OpenHome[], thieves: number): number |
 }
 
 function homesOf(state: ExchangeState, open: readonly Leaf[]): OpenHome[] {
-  const { members, ends } = state.home;
+  const { members, memberAt } = state.home;
   const { nodes } = piecesOf(state, state.step).tree;
   const { speedOf } = speedsOf(state);
-  const homes: OpenHome[] = [];
-  let place = -1;
+  const homes = new Map<string, OpenHome>();
   for (const { index, cost } of open) {
-    const at = nodes.get(leafNode(index))!.from;
-    const before = place;
-    while (place < 0 || (place < ends.length && at >= ends[place]!)) place++;
-    const member = members[place] ?? '';
-    if (place !== before) homes.push({ member, leaves: [], leftMs: 0 });
-    const home = homes.at(-1)!;
+    const member = members[memberAt[nodes.get(leafNode(index))!.from]!] ?? '';
+    const home = homes.get(member) ?? { member, leaves: [], leftMs: 0 };
+    homes.set(member, home);
     const ms = cost / speedOf(member);
     home.leftMs += ms;
     home.leaves.push({ index, ms });
   }
-  return homes;
+  return [...homes.values()];
 }
 
 /** Nothing is open: a leaf that somebody else runs, if it would be done here clearly earlier. */

@@ -52,6 +52,9 @@ function fetchState(turn: Turn): void {
   turn.effects.push({ kind: 'restore', from: from[0] });
 }
 
+/** An owner that can be reached sends its shards by itself, however slow we are: asked as well they would come twice. */
+const ownersPatience = 8;
+
 /** Nothing has come for a while: the reduced shards that others hold are asked for, spread over all who have them. */
 function fetchReduced(turn: Turn): void {
   const { state } = turn;
@@ -63,10 +66,13 @@ function fetchReduced(turn: Turn): void {
   );
   if (holders.length === 0) return;
   const pieces = piecesOf(state, state.step);
+  const isPatient = state.nowMs - state.progressAtMs < ownersPatience * state.rules.timing.retryMs;
+  const isSent = (shard: number, key: PieceKey) =>
+    holders.some(([id, { status }]) => id === state.owners[shard] && holdsReduced(status, key));
   const underWay = new Set([...state.peers.values()].flatMap(({ fetching }) => [...fetching]));
   for (let shard = 0; shard < state.rules.shards; shard++) {
     const key: PieceKey = { step: state.step, shard, node: pieces.tree.root };
-    if (isReduced(pieces, shard) || underWay.has(pieceName(key))) continue;
+    if (isReduced(pieces, shard) || underWay.has(pieceName(key)) || (isPatient && isSent(shard, key))) continue;
     const from = holders
       .filter(([, { status }]) => holdsReduced(status, key))
       .map(([id]) => ({ id, fetching: turn.state.peers.get(id)!.fetching }))

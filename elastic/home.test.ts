@@ -38,7 +38,7 @@ test('homes are in order of id, and unequal leaves go by their cost', () => {
     leavesOf: () => [4, 1, 1, 1, 1].map((cost, index) => ({ index, cost })),
   });
   const state = initialState({ rules, self: 'a', parallel: 1, step: 0, nowMs: 0 });
-  assert.deepEqual(homeOf({ ...state, computing: ['b', 'a'] }), { members: ['a', 'b'], ends: [1, 5] });
+  assert.deepEqual(homeOf({ ...state, computing: ['b', 'a'] }), { members: ['a', 'b'], memberAt: [0, 1, 1, 1, 1] });
 });
 
 const lastsUntil = (ends: readonly number[], costs: readonly number[], speeds: readonly number[]): number =>

@@ -1,24 +1,32 @@
 import { byCodeUnit } from '../common/hash.js';
+import { inBlocks } from './blocks.js';
 import type { Leaf } from './rules.js';
 import { speedsOf } from './speed.js';
 import type { ExchangeState, Home } from './state.js';
 
 /**
  * Assignment of leaves inside a step. Nobody decides for others: each worker picks its own next leaf from what it knows.
- * Neighbouring leaves are one member's home (they merge before they travel), as many as its measured speed deserves; who
+ * Whole subtrees are one member's home (they merge before they travel), as many leaves as its measured speed deserves; who
  * has none left takes the last of the slowest's. Two who pick the same leaf waste time, never bits.
  */
 export function homeOf(state: ExchangeState): Home {
   const leaves = state.rules.leavesOf(state.step);
   const members = [...state.computing].sort(byCodeUnit);
-  if (members.length === 0) return { members, ends: [] };
+  if (members.length === 0) return { members, memberAt: [] };
   const { speedOf } = speedsOf(state);
   const speeds = members.map((id) => (state.rules.assignment === 'fixed' ? 1 : speedOf(id)));
-  const ends = shareOut(
-    leaves.map(({ cost }) => cost),
-    speeds,
-  );
-  return { members, ends };
+  const costs = leaves.map(({ cost }) => cost);
+  const ends = shareOut(costs, speeds);
+  const upTo = sumsOf(costs);
+  const shares = ends.map((end, i) => upTo[end]! - upTo[ends[i - 1] ?? 0]!);
+  return { members, memberAt: inBlocks(state.rules.treeOf(state.step), upTo, shares) ?? inRuns(ends) };
+}
+
+/** One run of the row for each member. */
+function inRuns(ends: readonly number[]): readonly number[] {
+  const memberAt: number[] = [];
+  for (const [member, end] of ends.entries()) while (memberAt.length < end) memberAt.push(member);
+  return memberAt;
 }
 
 /**
@@ -90,6 +98,6 @@ function latestNeeded(upTo: readonly number[], speeds: readonly number[], time: 
 
 /** Leaves of the current step whose turn it is here first. */
 export function ownHome({ home, self, rules, step }: ExchangeState): readonly Leaf[] {
-  const place = home.members.indexOf(self);
-  return place < 0 ? [] : rules.leavesOf(step).slice(place === 0 ? 0 : home.ends[place - 1], home.ends[place]);
+  const member = home.members.indexOf(self);
+  return member < 0 ? [] : rules.leavesOf(step).filter((_, place) => home.memberAt[place] === member);
 }

@@ -49,7 +49,7 @@ export interface Timing {
 }
 
 export const defaultTiming: Timing = {
-  heartbeatMs: 250,
+  heartbeatMs: 750,
   suspectMs: 3000,
   retryMs: 500,
   stallMs: 8000,

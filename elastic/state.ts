@@ -57,10 +57,10 @@ export type Activity =
   /** Nothing to do: no target yet, or it is reached. */
   | { readonly kind: 'ended' };
 
-/** Leaves `ends[i - 1] .. ends[i] - 1` of the step, by place among the present ones, are the home of `members[i]`. */
+/** The leaf at `place` among the present ones of the step is of the home of `members[memberAt[place]]`. */
 export interface Home {
   readonly members: readonly string[];
-  readonly ends: readonly number[];
+  readonly memberAt: readonly number[];
 }
 
 export interface RunningLeaf {
@@ -126,7 +126,7 @@ export function initialState(options: {
     pieces: new Map(),
     running: [],
     done: [],
-    home: { members: [], ends: [] },
+    home: { members: [], memberAt: [] },
     computing: [],
     owning: [],
     owners: [],

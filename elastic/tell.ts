@@ -10,7 +10,7 @@ export function tell(turn: Turn): void {
   const { leaving, finished, running } = outline(state);
   const urgent = JSON.stringify([
     ...[state.step, leaving, finished, running, state.done],
-    ...[reducingHere(state).length, state.view.number],
+    ...[ownedHere(state), state.stalled, state.view.number],
   ]);
   if (urgent === state.told && state.nowMs - state.toldAtMs < state.rules.timing.heartbeatMs) return;
   const status = statusOf(state);
@@ -52,6 +52,9 @@ function reducingHere(state: ExchangeState): number[] {
   const pieces = piecesOf(state, state.step);
   return pieces.shards.flatMap((_, shard) => (reducesHere(state, shard) && !isReduced(pieces, shard) ? [shard] : []));
 }
+
+const ownedHere = ({ owners, self }: ExchangeState): readonly number[] =>
+  owners.flatMap((owner, shard) => (owner === self ? [shard] : []));
 
 const reducesHere = (state: ExchangeState, shard: number): boolean =>
   state.owners[shard] === state.self || (state.stalled && state.owners.length > 0);

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { EspalierError } from '../../api/errors.js';
-import type { Engine, MicroBatch } from './engine.js';
+import type { Engine } from './engine.js';
 import type { EngineAnswer, EngineRequest, Failure } from './protocol.js';
 import type { EngineSetup } from './strategy/strategy.js';
 
@@ -56,7 +56,7 @@ export async function createEngine(setup: EngineSetup, options: { signal?: Abort
     throw error;
   }
 
-  const ask = (kind: EngineRequest['kind'], batch: MicroBatch, adapter: Float32Array): Promise<EngineAnswer> =>
+  const ask = ({ batch, adapter, into, kind }: Omit<EngineRequest, 'id'>): Promise<EngineAnswer> =>
     new Promise((resolve, reject) => {
       if (stopped) return reject(stopped);
       const id = nextId++;
@@ -64,17 +64,21 @@ export async function createEngine(setup: EngineSetup, options: { signal?: Abort
       // Shared memory goes over as it is and is copied by the thread; a private vector may change while we wait.
       const shared = adapter.buffer instanceof SharedArrayBuffer;
       const sent = shared ? adapter : adapter.slice();
-      const request: EngineRequest = { id, kind, batch, adapter: sent };
-      worker.postMessage(request, shared ? [] : [sent.buffer as ArrayBuffer]);
+      const request: EngineRequest = { id, kind, batch, adapter: sent, into };
+      const transferred = [...(shared ? [] : [sent]), ...(into ? [into] : [])];
+      worker.postMessage(
+        request,
+        transferred.map(({ buffer }) => buffer as ArrayBuffer),
+      );
     });
 
   return {
-    leaf: async (batch, adapter) => {
-      const answer = await ask('leaf', batch, adapter);
+    leaf: async (batch, adapter, into) => {
+      const answer = await ask({ kind: 'leaf', batch, adapter, into });
       return (answer as Extract<EngineAnswer, { kind: 'leaf' }>).vector;
     },
     loss: async (batch, adapter) => {
-      const answer = await ask('loss', batch, adapter);
+      const answer = await ask({ kind: 'loss', batch, adapter });
       return (answer as Extract<EngineAnswer, { kind: 'loss' }>).loss;
     },
     close: async () => {

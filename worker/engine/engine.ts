@@ -7,8 +7,10 @@ export interface Engine {
    * Forward, loss and backward of one micro-batch with the adapter at `adapter`.
    * @returns a vector of `layout.length` floats: the gradient of the *sum* of token losses in the layout of the adapter
    * vector, and the sum of token losses itself in the statistics slot (`layout.lossSlot`). Gaps between tensors are 0.
+   * It lies in the memory of `into`, if that is given: as many floats of any values in a buffer of their own, which leaves
+   * the caller's hands (it is transferred).
    */
-  leaf(batch: MicroBatch, adapter: Float32Array): Promise<Float32Array>;
+  leaf(batch: MicroBatch, adapter: Float32Array, into?: Float32Array): Promise<Float32Array>;
   /** Forward only: the sum of token losses. */
   loss(batch: MicroBatch, adapter: Float32Array): Promise<number>;
   close(): Promise<void>;

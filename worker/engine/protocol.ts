@@ -8,6 +8,8 @@ export interface EngineRequest {
   readonly batch: MicroBatch;
   /** Transferred, or on shared memory that nobody writes to until the answer comes. */
   readonly adapter: Float32Array;
+  /** Transferred: where the gradient is wanted. */
+  readonly into?: Float32Array | undefined;
 }
 
 export type EngineAnswer =

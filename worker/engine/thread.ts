@@ -20,23 +20,26 @@ interface Opened {
 
 function serve(setup: EngineSetup, post: (answer: EngineAnswer, transfer?: ArrayBuffer[]) => void) {
   const opened = new Map<string, Opened>();
+  const copied = new Float32Array(setup.layout.length);
   const forShape = (shape: MicroBatchShape): Opened => {
     const key = `${shape.rows}x${shape.tokens}`;
     const known = opened.get(key) ?? openShape(setup, shape);
     opened.set(key, known);
     return known;
   };
-  return async ({ id, kind, batch, adapter }: EngineRequest): Promise<void> => {
+  return async ({ id, kind, batch, adapter, into }: EngineRequest): Promise<void> => {
     try {
       const { strategy, trainingFeeds, evaluationFeeds } = forShape(batch.shape);
-      const own = adapter.buffer instanceof SharedArrayBuffer ? Float32Array.from(adapter) : adapter;
+      const shared = adapter.buffer instanceof SharedArrayBuffer;
+      if (shared) copied.set(adapter);
+      const own = shared ? copied : adapter;
       if (kind === 'loss') {
         post({ kind, id, loss: await strategy.loss(evaluationFeeds(batch), own) });
         return;
       }
-      const vector = new Float32Array(setup.layout.length);
+      const vector = into?.fill(0) ?? new Float32Array(setup.layout.length);
       await strategy.leaf(trainingFeeds(batch), own, vector);
-      post({ kind, id, vector }, [vector.buffer]);
+      post({ kind, id, vector }, [vector.buffer as ArrayBuffer]);
     } catch (error) {
       post({ kind: 'failed', id, failure: asData(error) });
     }

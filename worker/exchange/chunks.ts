@@ -4,7 +4,8 @@ import type { PieceKey } from '../../elastic/event.js';
 import type { PieceChunk, PieceChunkInput } from '../../proto/generated/espalier/v1/PieceChunk.js';
 import type { PieceHeader } from '../../proto/generated/espalier/v1/PieceHeader.js';
 import type { StateChunk, StateChunkInput } from '../../proto/generated/espalier/v1/StateChunk.js';
-import { bytesOf, hashOf, type Piece } from './cache.js';
+import type { Buffers } from './buffers.js';
+import { bytesOf } from './cache.js';
 
 const chunkBytes = 2 ** 20;
 
@@ -12,11 +13,11 @@ const chunkBytes = 2 ** 20;
 export async function* pieceChunks(
   member: string,
   key: PieceKey,
-  piece: Piece,
+  piece: { readonly values: Float32Array; readonly hash: string },
   onSent: (sizeBytes: number) => void,
 ): AsyncGenerator<PieceChunkInput> {
   const bytes = bytesOf(piece.values);
-  yield { header: { member, ...key, sizeBytes: bytes.length, sha256: Buffer.from(hashOf(piece), 'hex') } };
+  yield { header: { member, ...key, sizeBytes: bytes.length, sha256: Buffer.from(piece.hash, 'hex') } };
   for (let start = 0; start < bytes.length; start += chunkBytes) {
     const data = bytes.subarray(start, start + chunkBytes);
     onSent(data.length);
@@ -30,18 +31,23 @@ export interface ReceivedPiece {
   readonly hash: string;
 }
 
-/**
- * Collects a piece of `floats` values and checks it against its hash. `useful` sees the header before any byte; with false
- * the rest is not read and the values are empty.
- */
+export interface Collecting {
+  /** How many values the piece must have. */
+  readonly floats: (header: PieceHeader) => number;
+  /** Sees the header before any byte; with false the rest is not read and the values are empty. */
+  readonly useful: (header: PieceHeader) => boolean;
+  /** Where its array comes from. */
+  readonly buffers: Buffers;
+  readonly onReceived: (sizeBytes: number) => void;
+}
+
+/** Collects a piece and checks it against its hash. */
 export async function collectPiece(
   chunks: AsyncIterable<PieceChunk>,
-  floats: (header: PieceHeader) => number,
-  useful: (header: PieceHeader) => boolean,
-  onReceived: (sizeBytes: number) => void,
+  { floats, useful, buffers, onReceived }: Collecting,
 ): Promise<ReceivedPiece> {
   let header: PieceHeader | undefined;
-  let values = new Float32Array(0);
+  let values: Float32Array = nothing;
   let filled = 0;
   const hasher = createHash('sha256');
   for await (const chunk of chunks) {
@@ -49,7 +55,7 @@ export async function collectPiece(
       if (!chunk.header) return fail('PieceInvalid', { peer: 'a peer', what: 'it does not begin with a header' });
       header = chunk.header;
       if (!useful(header)) return { header, values, hash: header.sha256.toString('hex') };
-      values = new Float32Array(floats(header));
+      values = buffers.take(floats(header));
       if (header.sizeBytes !== values.byteLength)
         fail('PieceInvalid', {
           peer: header.member,
@@ -72,6 +78,8 @@ export async function collectPiece(
     fail('PieceInvalid', { peer: header.member, what: 'its bytes do not have the hash that its header says' });
   return { header, values, hash };
 }
+
+const nothing = new Float32Array(0);
 
 /** A state as it travels: its step and size, then chunks, each with its hash. */
 export async function* stateChunks(step: number, bytes: Uint8Array): AsyncGenerator<StateChunkInput> {

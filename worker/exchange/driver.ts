@@ -5,9 +5,8 @@ import type { Effect } from '../../elastic/effect.js';
 import type { ExchangeEvent, PieceKey } from '../../elastic/event.js';
 import { type ExchangeState, initialState, isApplying, isJoined } from '../../elastic/state.js';
 import { type Waiting, waitingFor } from '../../elastic/tell.js';
-import { leafNode } from '../../elastic/tree.js';
 import type { ServedService } from '../../proto/transport.js';
-import { hashOf, PieceCache } from './cache.js';
+import { PieceCache } from './cache.js';
 import type { Exchange, ExchangeOptions } from './exchange.js';
 import { LeafRunner } from './leafRunner.js';
 import { Meter } from './meter.js';
@@ -17,7 +16,7 @@ import { exchangeService } from './service.js';
 import { SnapshotPin } from './snapshotPin.js';
 import { type StepReport, unmeasured } from './trainee.js';
 
-const tickMs = 50;
+const tickMs = 100;
 /** The event loop is given a turn after this much work in one go: adds and hashes must not hold up statuses. */
 const sliceMs = 8;
 
@@ -29,7 +28,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
 class Driver implements Exchange {
   readonly service: ServedService;
   readonly #options: ExchangeOptions;
-  readonly #cache = new PieceCache();
+  readonly #cache: PieceCache;
   readonly #meter: Meter;
   readonly #peers: Peers | undefined;
   readonly #closed = new AbortController();
@@ -47,6 +46,7 @@ class Driver implements Exchange {
   constructor(options: ExchangeOptions) {
     const { self, trainee, clock, others, log, numerics = unmeasured } = options;
     this.#options = options;
+    this.#cache = new PieceCache(options.recipe);
     const rules = rulesOf(options);
     this.#state = initialState({
       rules,
@@ -62,6 +62,7 @@ class Driver implements Exchange {
       clock,
       recipe: options.recipe,
       meter: this.#meter,
+      buffers: this.#cache.buffers,
       post: (event, values) => this.#post(event, values),
     });
     const traffic = {
@@ -86,6 +87,7 @@ class Driver implements Exchange {
         self,
         recipe: options.recipe,
         numerics,
+        buffers: this.#cache.buffers,
         clock,
         log,
         view: () => this.#state.view?.number ?? 0,
@@ -186,12 +188,9 @@ class Driver implements Exchange {
       const wanted = acceptance(this.#state, event.key) === 'taken';
       if (wanted && values === undefined) return [];
       if (wanted) this.#cache.put(event.key, values!, event.hash);
+      else if (values !== undefined) this.#cache.buffers.give(values);
     }
-    if (event.kind === 'computed')
-      this.#options.recipe.shards.forEach(([start, end], shard) => {
-        const key = { step: event.step, shard, node: leafNode(event.leaf) };
-        this.#cache.put(key, values!.subarray(start, end));
-      });
+    if (event.kind === 'computed') this.#cache.putLeaf(event.step, event.leaf, values!);
     const effects = this.#advance(event, nowMs);
     if (event.kind === 'view') this.#peers?.follow(this.#state.view);
     if (event.kind === 'applied') this.#snapshot.applied();
@@ -250,11 +249,10 @@ class Driver implements Exchange {
 
   async #apply(step: number, root: number): Promise<void> {
     const { trainee, recipe } = this.#options;
-    const reduced = new Float32Array(recipe.vectorLength);
-    for (const [shard, [start]] of recipe.shards.entries())
-      reduced.set(this.#cache.get({ step, shard, node: root })!.values, start);
+    const reduced = this.#cache.gather(step, root);
     const lossSum = reduced[recipe.lossSlot]!;
     await trainee.apply(step, reduced);
+    this.#cache.buffers.give(reduced);
     if (trainee.nextStep !== step + 1)
       fail('Internal', { what: `after step ${step} the trainee is at step ${trainee.nextStep}` });
     const { view } = this.#state;
@@ -294,7 +292,7 @@ class Driver implements Exchange {
 
   #compare(from: string, key: PieceKey, hash: string): void {
     const piece = this.#cache.get(key);
-    if (piece !== undefined && hashOf(piece) !== hash) this.#post({ kind: 'diverged', from, key });
+    if (piece !== undefined && piece.hash !== hash) this.#post({ kind: 'diverged', from, key });
   }
 
   /** A newcomer that does not fit gives up; one who trains already goes on without the odd one. */

@@ -1,6 +1,7 @@
 import { fail } from '../../api/errors.js';
 import type { Clock } from '../../common/clock.js';
 import type { ExchangeEvent } from '../../elastic/event.js';
+import type { Buffers } from './buffers.js';
 import type { Meter } from './meter.js';
 import type { RecipeFacts, Trainee } from './trainee.js';
 
@@ -9,6 +10,7 @@ export interface LeafRunnerOptions {
   readonly recipe: RecipeFacts;
   readonly clock: Clock;
   readonly meter: Meter;
+  readonly buffers: Buffers;
   readonly post: (event: ExchangeEvent, values?: Float32Array) => void;
 }
 
@@ -23,14 +25,14 @@ export class LeafRunner {
   }
 
   async compute(step: number, leaf: number): Promise<void> {
-    const { trainee, clock, recipe, meter, post } = this.#options;
+    const { trainee, clock, recipe, meter, buffers, post } = this.#options;
     const name = nameOf(step, leaf);
     const abort = new AbortController();
     this.#running.set(name, abort);
     const startedAtMs = clock.monotonic();
     meter.leafStarted();
     try {
-      const vector = await trainee.computeLeaf(step, leaf, abort.signal);
+      const vector = await trainee.computeLeaf(step, leaf, abort.signal, buffers.take(recipe.vectorLength));
       if (vector.length !== recipe.vectorLength)
         fail('LeafMalformed', { step, leaf, floats: vector.length, expected: recipe.vectorLength });
       if (!abort.signal.aborted) meter.leafCounted();

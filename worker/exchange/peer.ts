@@ -6,6 +6,7 @@ import type { Status } from '../../elastic/status.js';
 import type { HelloInput } from '../../proto/generated/espalier/v1/Hello.js';
 import type { LinkRequestInput } from '../../proto/generated/espalier/v1/LinkRequest.js';
 import type { Client, Connection } from '../../proto/transport.js';
+import type { Buffers } from './buffers.js';
 import type { Piece } from './cache.js';
 import { collectPiece, collectState, pieceChunks, type ReceivedPiece } from './chunks.js';
 
@@ -14,6 +15,7 @@ export interface PeerOptions {
   readonly self: string;
   readonly connection: Connection;
   readonly hello: () => HelloInput;
+  readonly buffers: Buffers;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onUp: () => void;
@@ -54,7 +56,7 @@ export class Peer {
 
   async offer(key: PieceKey, piece: Piece): Promise<Outcome> {
     const { self, onSent } = this.#options;
-    piece.loans++;
+    using _ = piece.lend();
     try {
       const chunks = pieceChunks(self, key, piece, onSent);
       const { outcome } = await this.#client.offer(chunks, { signal: this.#stop.signal, timeoutMs: pieceTimeoutMs });
@@ -62,8 +64,6 @@ export class Peer {
     } catch (error) {
       this.#report('a piece could not be sent', error);
       return 'failed';
-    } finally {
-      piece.loans--;
     }
   }
 
@@ -71,12 +71,8 @@ export class Peer {
   async fetch(key: PieceKey, floats: number): Promise<ReceivedPiece | undefined> {
     try {
       const chunks = this.#client.fetch(key, { signal: this.#stop.signal, timeoutMs: pieceTimeoutMs });
-      return await collectPiece(
-        chunks,
-        () => floats,
-        () => true,
-        this.#options.onReceived,
-      );
+      const { buffers, onReceived } = this.#options;
+      return await collectPiece(chunks, { floats: () => floats, useful: () => true, buffers, onReceived });
     } catch (error) {
       this.#report('a piece could not be fetched', error);
       return undefined;

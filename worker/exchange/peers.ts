@@ -5,6 +5,7 @@ import type { Outcome, PieceKey } from '../../elastic/event.js';
 import type { Status } from '../../elastic/status.js';
 import type { View } from '../../elastic/view.js';
 import type { ClientTls, Transport } from '../../proto/transport.js';
+import type { Buffers } from './buffers.js';
 import type { Piece } from './cache.js';
 import type { ReceivedPiece } from './chunks.js';
 import { Peer } from './peer.js';
@@ -18,6 +19,7 @@ export interface PeersOptions {
   readonly tls?: ((member: string) => ClientTls) | undefined;
   readonly recipe: { readonly hash: string; readonly numericsVersion: number };
   readonly numerics: Numerics;
+  readonly buffers: Buffers;
   readonly clock: Clock;
   readonly log: Logger;
   readonly view: () => number;
@@ -71,8 +73,22 @@ export class Peers {
   }
 
   #connect(id: string, address: string): Peer {
-    const { transport, token, tls, self, recipe, numerics, clock, log, view, onLink, onMismatch, onSent, onReceived } =
-      this.#options;
+    const {
+      transport,
+      token,
+      tls,
+      self,
+      recipe,
+      numerics,
+      buffers,
+      clock,
+      log,
+      view,
+      onLink,
+      onMismatch,
+      onSent,
+      onReceived,
+    } = this.#options;
     return new Peer({
       id,
       self,
@@ -85,6 +101,7 @@ export class Peers {
         view: view(),
         ...numerics,
       }),
+      buffers,
       clock,
       log,
       onUp: () => onLink(id, true),

@@ -63,7 +63,12 @@ export function exchangeService(options: ServiceOptions): ServedService {
         outcome = acceptance(state(), header);
         return outcome === 'taken';
       };
-      const { header, values, hash } = await collectPiece(chunks, floats, useful, options.onReceived);
+      const { header, values, hash } = await collectPiece(chunks, {
+        ...options,
+        buffers: cache.buffers,
+        floats,
+        useful,
+      });
       const { member, step, shard, node } = header;
       if ((outcome as string) !== 'early')
         options.onPiece(member, { step, shard, node }, hash, values.length > 0 ? values : undefined);
@@ -73,12 +78,8 @@ export function exchangeService(options: ServiceOptions): ServedService {
     async *fetch(key) {
       const piece = cache.get(key);
       if (piece === undefined) return fail('PieceMissing', { step: key.step, shard: key.shard });
-      piece.loans++;
-      try {
-        yield* pieceChunks(self, key, piece, options.onSent);
-      } finally {
-        piece.loans--;
-      }
+      // A copy: the last of it may still wait to be sent when nobody asks for more.
+      yield* pieceChunks(self, key, { values: piece.values.slice(), hash: piece.hash }, options.onSent);
     },
 
     async *fetchState({ afterStep }) {

@@ -7,11 +7,12 @@ export interface Trainee {
   /** How many leaves it computes at once (engines). */
   readonly parallel: number;
   /**
-   * The gradient of one leaf at the state of `step`: `vectorLength` floats, statistics slot included. A fresh array each
-   * time. The signal says that the result is no longer wanted; an engine that cannot stop may ignore it.
+   * The gradient of one leaf at the state of `step`: `vectorLength` floats, statistics slot included, in an array that is the
+   * caller's. `into`, of that length and of any values, is the trainee's from now on: the result may lie in its memory. The
+   * signal says that the result is no longer wanted; an engine that cannot stop may ignore it.
    */
-  computeLeaf(step: number, leaf: number, signal: AbortSignal): Promise<Float32Array>;
-  /** One optimizer step on the sum of all leaves; `nextStep` is then `step + 1`. No leaf of `step` is asked for any more. */
+  computeLeaf(step: number, leaf: number, signal: AbortSignal, into?: Float32Array): Promise<Float32Array>;
+  /** One optimizer step on the sum of all leaves, which is the caller's again after it; `nextStep` is then `step + 1`. No leaf of `step` is asked for any more. */
   apply(step: number, reduced: Float32Array): Promise<void>;
   /** The whole state, deterministic bytes, copied. Never called while `apply` runs. */
   snapshot(): Uint8Array;

@@ -5,6 +5,7 @@ import type { Engine } from '../engine/engine.js';
 import type { RecipeFacts, Trainee } from '../exchange/trainee.js';
 import { microBatch } from '../recipe/microBatch.js';
 import type { Recipe } from '../recipe/recipe.js';
+import { createAdapters } from './adapters.js';
 import { createEnginePool } from './engines.js';
 import { exchangedSteps, leavesAt, slotOf } from './leaves.js';
 import { applyEvaluation, applyStep, restore, type StepOutcome, snapshot, type TrainState } from './state.js';
@@ -41,22 +42,12 @@ export function createTrainee({
 }: TraineeOptions): LocalTrainee {
   const pool = createEnginePool(engines);
   // Engines get a copy that no optimizer step writes to: a leaf that nobody waits for any more may still run meanwhile.
-  let published: { readonly step: number; readonly adapter: Float32Array } | undefined;
+  const adapters = createAdapters(state.master);
   // While a step is applied, shard by shard, the state belongs to no step.
   let applying = false;
   const demand = (step: number): void => {
     const { step: present } = state.scalars;
     if (applying || present !== step) fail('StepPassed', { step, present });
-  };
-  const adapterAt = (step: number): Float32Array => {
-    demand(step);
-    if (published?.step !== step) {
-      // Shared memory goes to the engines' threads without a copy for each leaf.
-      const adapter = new Float32Array(new SharedArrayBuffer(state.master.byteLength));
-      adapter.set(state.master);
-      published = { step, adapter };
-    }
-    return published.adapter;
   };
 
   return {
@@ -66,17 +57,18 @@ export function createTrainee({
     },
     parallel: pool.size,
 
-    async computeLeaf(step, leaf, signal) {
+    async computeLeaf(step, leaf, signal, into) {
       await beforeLeaf?.();
       signal.throwIfAborted();
-      const adapter = adapterAt(step);
+      demand(step);
+      using adapter = adapters.at(step);
       const { kind, leaf: wanted } = leavesAt(recipe, step)[leaf]!;
-      return pool.run(signal, async (engine) => {
+      return await pool.run(signal, async (engine) => {
         demand(step);
         const batch = microBatch(recipe, tokens, wanted, step);
-        if (kind === 'training') return engine.leaf(batch, adapter);
-        const vector = new Float32Array(recipe.layout.length);
-        vector[recipe.layout.lossSlot + slotOf[kind]] = await engine.loss(batch, adapter);
+        if (kind === 'training') return engine.leaf(batch, adapter.values, into);
+        const vector = into?.fill(0) ?? new Float32Array(recipe.layout.length);
+        vector[recipe.layout.lossSlot + slotOf[kind]] = await engine.loss(batch, adapter.values);
         return vector;
       });
     },
@@ -97,7 +89,7 @@ export function createTrainee({
     snapshot: () => snapshot(state),
     restore(bytes) {
       restore(state, bytes);
-      published = undefined;
+      adapters.renew();
     },
   };
 }
