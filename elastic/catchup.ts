@@ -67,12 +67,14 @@ function fetchReduced(turn: Turn): void {
   if (holders.length === 0) return;
   const pieces = piecesOf(state, state.step);
   const isPatient = state.nowMs - state.progressAtMs < ownersPatience * state.rules.timing.retryMs;
-  const isSent = (shard: number, key: PieceKey) =>
-    holders.some(([id, { status }]) => id === state.owners[shard] && holdsReduced(status, key));
+  const isSent = (shard: number) => {
+    const owner = state.peers.get(state.owners[shard] ?? '');
+    return owner !== undefined && isReachable(state, owner) && state.nowMs >= owner.pausedUntilMs;
+  };
   const underWay = new Set([...state.peers.values()].flatMap(({ fetching }) => [...fetching]));
   for (let shard = 0; shard < state.rules.shards; shard++) {
     const key: PieceKey = { step: state.step, shard, node: pieces.tree.root };
-    if (isReduced(pieces, shard) || underWay.has(pieceName(key)) || (isPatient && isSent(shard, key))) continue;
+    if (isReduced(pieces, shard) || underWay.has(pieceName(key)) || (isPatient && isSent(shard))) continue;
     const from = holders
       .filter(([, { status }]) => holdsReduced(status, key))
       .map(([id]) => ({ id, fetching: turn.state.peers.get(id)!.fetching }))

@@ -25,22 +25,27 @@ const alone = [...new Set(quotas)];
 
 /**
  * Four workers under fixed CPU quotas, one of them at a quarter of the others'. Quotas begin when the first step is
- * committed: opening is not measured. Speeds are micro-batches per second from commit to commit.
+ * committed: opening is not measured. Speeds are micro-batches per second from commit to commit; those alone are measured before
+ * and after the four together, and their mean counts: a machine's speed wanders.
  */
 export async function* benchStraggler(options: StragglerOptions): AsyncGenerator<BenchEvent> {
   const { tokens = usualTokens } = options;
   await using limits = await openQuotas();
   const before = load();
-  const speeds = new Map<number, number>();
-  for (const cores of alone) {
-    const speed = await speedOf(options, limits, { name: `alone-${cores}`, quotas: [cores], rows: 8, from: 0, to: 2 });
-    speeds.set(cores, speed);
-    yield row(`one worker alone with ${cores} cores`, speed);
-  }
-  const idealPerSecond = quotas.reduce((sum, cores) => sum + speeds.get(cores)!, 0);
+  const speeds = new Map<number, number[]>(alone.map((cores) => [cores, []]));
+  const measureAlone = async (cores: number, when: string): Promise<BenchEvent> => {
+    const trial = { name: `alone-${cores}-${when}`, quotas: [cores], rows: 8, from: 0, to: 2 };
+    const speed = await speedOf(options, limits, trial);
+    speeds.get(cores)!.push(speed);
+    return row(`one worker alone with ${cores} cores, ${when}`, speed);
+  };
+  for (const cores of alone) yield await measureAlone(cores, 'before');
   const together = { quotas, rows } as const;
   const stolen = await speedOf(options, limits, { ...together, name: 'stealing', from: 3, to: 9 });
   yield row('four workers, leaves by speed and stolen', stolen);
+  for (const cores of alone) yield await measureAlone(cores, 'after');
+  const alonePerSecond = new Map([...speeds].map(([cores, measured]) => [cores, mean(measured)]));
+  const idealPerSecond = quotas.reduce((sum, cores) => sum + alonePerSecond.get(cores)!, 0);
   const fixed = await speedOf(options, limits, { ...together, name: 'fixed', assignment: 'fixed', from: 1, to: 4 });
   yield row('four workers, a quarter of the leaves each', fixed);
   const shareOfIdeal = rounded(stolen / idealPerSecond);
@@ -55,7 +60,7 @@ export async function* benchStraggler(options: StragglerOptions): AsyncGenerator
       idealPerSecond: rounded(idealPerSecond),
       perSecond: rounded(stolen),
       staticPerSecond: rounded(fixed),
-      alonePerSecond: Object.fromEntries([...speeds].map(([cores, speed]) => [cores, rounded(speed)])),
+      alonePerSecond: Object.fromEntries([...alonePerSecond].map(([cores, speed]) => [cores, rounded(speed)])),
     },
     lines: [
       `M=${rows} S=${tokens}, cores ${quotas.join(', ')} by ${limits.kind}, load ${before.oneMinute.toFixed(1)}`,
@@ -111,5 +116,7 @@ const row = (name: string, perSecond: number): BenchEvent => ({
   fields: { name, perSecond: rounded(perSecond) },
   lines: [`${name.padEnd(48)} ${perSecond.toFixed(2)} micro-batches/s`],
 });
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

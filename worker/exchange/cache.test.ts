@@ -54,14 +54,15 @@ test('a leaf is cut into pieces, and gathered again, in arrays that are used aga
 
 test('a sum in place takes the left array along and gives the right one back', () => {
   const { buffers, cache } = aCache();
-  const [left, right] = [floats(1, 2), floats(10, 20)];
+  const [left, right] = [floats(1, 2, 3, 4, 5, 6), floats(10, 20, 30, 40, 50, 60)];
   cache.put(at(0), left);
   cache.put(at(2), right);
   cache.add(at(0), at(2), at(1));
   assert.equal(cache.get(at(1))!.values, left);
+  assert.deepEqual(left, floats(11, 22, 33, 44, 55, 66));
   assert.equal(cache.get(at(0)), undefined);
-  assert.equal(buffers.take(2), right);
-  assert.notEqual(buffers.take(2), left);
+  assert.equal(buffers.take(6), right);
+  assert.notEqual(buffers.take(6), left);
 });
 
 test('dropped, forgotten and replaced pieces give their arrays back', () => {
