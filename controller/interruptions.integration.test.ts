@@ -9,7 +9,7 @@ import { type Resource, resources } from './cluster/kube/resources.js';
 
 let plane: ControlPlane;
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(600_000));
+  plane = await ControlPlane.start();
 });
 after(async () => {
   await plane[Symbol.asyncDispose]();

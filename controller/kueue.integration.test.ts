@@ -17,7 +17,7 @@ const reasonOf = ({ status }: FineTuneJobObject) => status?.conditions?.find(({ 
 
 let plane: ControlPlane;
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(1_000_000));
+  plane = await ControlPlane.start();
 });
 after(async () => {
   await plane[Symbol.asyncDispose]();

@@ -24,7 +24,7 @@ let plane: ControlPlane;
 let folder: string;
 let kubectl: (...args: readonly string[]) => Promise<string>;
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(600_000));
+  plane = await ControlPlane.start();
   folder = await mkdtemp(join(tmpdir(), 'espalier-status-'));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, plane.config.exportConfig());

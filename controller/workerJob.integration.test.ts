@@ -9,7 +9,7 @@ import { resources } from './cluster/kube/resources.js';
 let plane: ControlPlane;
 const within = (seconds: number) => AbortSignal.timeout(seconds * 1000);
 before(async () => {
-  plane = await ControlPlane.start(within(1000));
+  plane = await ControlPlane.start();
 });
 after(async () => {
   await plane[Symbol.asyncDispose]();

@@ -14,7 +14,7 @@ import { JobIndex } from './jobIndex.js';
 
 let plane: ControlPlane;
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(600_000));
+  plane = await ControlPlane.start();
 });
 after(async () => {
   await plane[Symbol.asyncDispose]();

@@ -132,6 +132,12 @@ async function measure(wanted: Case, { base, places, folder, rounds }: StepOptio
   }
 }
 
+/**
+ * A peer whose rounds would take longer gets fewer, one at least: bf16 on a machine without its instructions is many times
+ * slower than f32, and one round says so as well as five. A row's times say how many there were.
+ */
+const mostPairMs = 240_000;
+
 /** The first step opens sessions, faults pages in and grows arenas: not timed. */
 const warmUps = 1;
 
@@ -150,13 +156,14 @@ interface Pairing {
 async function pairWith(mine: Side, firstLoss: number, settings: PeerSettings, { workload, places, rounds }: Pairing) {
   const other = await startSide(peerSide(workload, settings, places));
   try {
-    const { loss } = await other.step();
+    const { loss, ms: firstMs } = await other.step();
     // Both start from B = 0: the first losses are those of the base, or one side does other work than it says.
     if (settings.precision === 'float32' && !(Math.abs(firstLoss - loss) <= 1e-3 * loss))
       throw new Error(`the first loss is ${firstLoss} here and ${loss} in ${other.name}: not the same work`);
     const oursMs: number[] = [];
     const theirsMs: number[] = [];
-    for (let round = 0; round < rounds; round++) {
+    const affordable = Math.max(1, Math.min(rounds, Math.floor(mostPairMs / firstMs)));
+    for (let round = 0; round < affordable; round++) {
       const turns = [
         async () => oursMs.push((await mine.step()).ms),
         async () => theirsMs.push((await other.step()).ms),

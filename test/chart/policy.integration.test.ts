@@ -23,7 +23,7 @@ let kubectl: Kubectl;
 let namespace: string;
 
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(1_000_000));
+  plane = await ControlPlane.start();
   kubectl = await kubectlFor(plane);
   namespace = await plane.namespace(AbortSignal.timeout(60_000));
   const { helm } = await ensureClients(pathsFor(process.env).tools, () => {});

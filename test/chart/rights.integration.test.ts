@@ -21,7 +21,7 @@ let folder: string;
 let helm: string;
 let kubectl: (args: readonly string[], input?: string) => Promise<string>;
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(600_000));
+  plane = await ControlPlane.start();
   const clients = await ensureClients(pathsFor(process.env).tools, () => {});
   folder = await mkdtemp(join(tmpdir(), 'espalier-rights-'));
   const kubeconfig = join(folder, 'kubeconfig');

@@ -59,8 +59,10 @@ export class ControlPlane {
     this.client = createKubeClient({ http: this.#http });
   }
 
-  static async start(signal: AbortSignal, { apiServerFlags }: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  static async start({ apiServerFlags }: ControlPlaneOptions = {}): Promise<ControlPlane> {
+    // Outside the limit: on a new machine this waits for a build of Kubernetes, which has a limit of its own.
     const kube = process.env.ESPALIER_KUBE ?? (await ensureTools(pathsFor(process.env).tools, () => {})).kube;
+    const signal = AbortSignal.timeout(300_000);
     const folder = await mkdtemp(join(tmpdir(), 'espalier-control-plane-'));
     const pki = join(folder, 'pki');
     await writePki(pki);
@@ -126,20 +128,26 @@ export class ControlPlane {
         apiServer = startApi();
       },
     });
-    await plane.#ready(signal);
-    await writeFile(kubeconfigPath, config.exportConfig(), { mode: 0o600 });
-    start('kube-controller-manager', [
-      `--kubeconfig=${kubeconfigPath}`,
-      '--leader-elect=false',
-      `--service-account-private-key-file=${file('service-accounts.key')}`,
-      `--root-ca-file=${file('ca.crt')}`,
-      '--secure-port=0',
-      '--kube-api-qps=500',
-      '--kube-api-burst=1000',
-    ]);
-    await plane.client.create(crds, crd() as KubernetesObject, signal);
-    await plane.#served(signal);
-    return plane;
+    try {
+      await plane.#ready(signal);
+      await writeFile(kubeconfigPath, config.exportConfig(), { mode: 0o600 });
+      start('kube-controller-manager', [
+        `--kubeconfig=${kubeconfigPath}`,
+        '--leader-elect=false',
+        `--service-account-private-key-file=${file('service-accounts.key')}`,
+        `--root-ca-file=${file('ca.crt')}`,
+        '--secure-port=0',
+        '--kube-api-qps=500',
+        '--kube-api-burst=1000',
+      ]);
+      await plane.client.create(crds, crd() as KubernetesObject, signal);
+      await plane.#served(signal);
+      return plane;
+    } catch (error) {
+      // Left running, its programs would keep the test's process from ending.
+      await plane[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** A namespace of its own for each test. */

@@ -1,5 +1,5 @@
-/** Lengths are rounded up to this before buckets are chosen: half an attention block. */
-const granularity = 32;
+/** Lengths are rounded up to this before buckets are chosen: whole vectors for the kernels, and little padding. */
+const granularity = 8;
 /** Every bucket is a session of its own: more of them cost more memory and start time than padding does. */
 const mostBuckets = 3;
 /** A further bucket must save this share of all padded tokens. */

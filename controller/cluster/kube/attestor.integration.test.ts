@@ -12,7 +12,7 @@ import { type Resource, resources } from './resources.js';
 
 let plane: ControlPlane;
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(600_000));
+  plane = await ControlPlane.start();
 });
 after(async () => {
   await plane[Symbol.asyncDispose]();

@@ -9,7 +9,7 @@ import { kubeViewStore } from './viewStore.js';
 let plane: ControlPlane;
 const { signal } = new AbortController();
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(600_000));
+  plane = await ControlPlane.start();
 });
 after(async () => {
   await plane[Symbol.asyncDispose]();

@@ -40,7 +40,7 @@ export class FakeCluster {
     signal: AbortSignal,
   ): Promise<FakeCluster> {
     const tools = await ensureTools(pathsFor(environment).tools, (line) => process.stderr.write(`${line}\n`));
-    const plane = await ControlPlane.start(signal, { apiServerFlags: (folder) => auditFlags(folder, audited) });
+    const plane = await ControlPlane.start({ apiServerFlags: (folder) => auditFlags(folder, audited) });
     const cluster = new FakeCluster(plane);
     try {
       plane.startProgram('kube-scheduler', tools.kube, [

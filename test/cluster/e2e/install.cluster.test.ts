@@ -43,7 +43,7 @@ test('the example of the quickstart, as kubectl apply -k takes it, gives three w
   const text = await site.cluster.kubectl(['kustomize', join(packageRoot(), 'examples/workplace')]);
   const manifest = parse(text) as { metadata: { name: string }; spec: Record<string, unknown> };
   const { training, ...rest } = manifest.spec as { training: Record<string, unknown> };
-  // The first three of its 98 steps: the whole takes minutes on two CPUs, here and on this machine.
+  // The first three of its 60 steps: the whole takes minutes on two CPUs, here and on this machine.
   const { epochs: _, ...kept } = training;
   const short = { ...manifest, spec: { ...rest, training: { ...kept, maxSteps: 3 } } };
   assert.equal((manifest.spec.workers as { replicas: number }).replicas, 3);

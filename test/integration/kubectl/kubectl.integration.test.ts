@@ -17,7 +17,7 @@ let kubectl: Kubectl;
 let namespace: string;
 const within = (seconds: number) => AbortSignal.timeout(seconds * 1000);
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(1_000_000));
+  plane = await ControlPlane.start();
   kubectl = await kubectlFor(plane);
   namespace = await plane.namespace(within(60));
 });

@@ -12,7 +12,7 @@ let plane: ControlPlane;
 let kubectl: Kubectl;
 let claim: Claim;
 before(async () => {
-  plane = await ControlPlane.start(AbortSignal.timeout(1_000_000));
+  plane = await ControlPlane.start();
   kubectl = await kubectlFor(plane);
   claim = await aClaim();
 });

@@ -10,7 +10,7 @@ export const headWeight = (f: Forward): Value =>
 /** Logits of hidden states `x [rows, hidden]` before the final norm -> `[rows, vocab]`. */
 export const logits = (f: Forward, x: Value): Value => f.linear('lm_head', norm(f, 'model.norm', x));
 
-/** One chunk of supervised rows; every size is the symbol of this chunk: `headChunk` or, where nothing is left, 0. */
+/** One chunk of supervised rows; every size is the symbol of this chunk: at most `headChunk`, and 0 where nothing is left. */
 export interface HeadChunk {
   /** int64 [R]: rows of the hidden states. */
   readonly index: Value;

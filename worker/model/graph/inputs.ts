@@ -68,14 +68,17 @@ function longestSupervised({ shape, positions, documents, labels }: MicroBatch):
   }, 1);
 }
 
-/** Supervised positions in order, cut into chunks of `headChunk` rows; the last is padded with rows of weight 0. */
+/** The last chunk of the head is padded to a multiple of this: whole vectors for the kernels, and little waste. */
+const headRowsStep = 8;
+
+/** Supervised positions in order, cut into chunks of at most `headChunk` rows; the last is padded with rows of weight 0. */
 function headFeeds({ shape, labels, weights }: MicroBatch, headChunk: number): Feeds {
   const tokens = shape.rows * shape.tokens;
   const supervised = Array.from(labels.keys()).filter((position) => labels[position]! >= 0);
   const feeds: Record<string, Feed> = {};
   for (let chunk = 0; chunk < headChunks(shape, headChunk); chunk++) {
     const rows = supervised.slice(chunk * headChunk, (chunk + 1) * headChunk);
-    const size = rows.length === 0 ? 0 : headChunk;
+    const size = Math.min(headChunk, Math.ceil(rows.length / headRowsStep) * headRowsStep);
     const index = new BigInt64Array(size);
     const inverse = new BigInt64Array(tokens).fill(BigInt(size));
     const chunkLabels = new BigInt64Array(size);
