@@ -26,6 +26,16 @@ test('each step is told once, whoever tells it first', () => {
   });
 });
 
+test('a first step that took long, and one that evaluates, do not stretch the rest', () => {
+  const progress = createProgress(1, 10);
+  const times = [9000, 500, 500, 9000, 500];
+  const told = times.map((stepMs, index) => progress.take(step(index, { stepMs })));
+  assert.deepEqual(
+    told.map((event) => event && 'etaSeconds' in event && event.etaSeconds),
+    [null, 4, 3.5, 3, 2.5],
+  );
+});
+
 test('a step whose loss is not finite has none, and the publication is told once', () => {
   const progress = createProgress(1, 1);
   assert.equal((progress.take(step(0, { loss: Number.NaN })) as { loss: unknown }).loss, null);

@@ -1,7 +1,7 @@
 import type { WorkerEvent } from '../../proto/generated/espalier/v1/WorkerEvent.js';
 import type { CliEvent } from '../events.js';
 
-/** Steps whose mean time predicts the rest. */
+/** Steps whose median time predicts the rest: the first and some others evaluate as well. */
 const recentSteps = 8;
 
 /** Turns what workers tell into progress. Every worker tells every step; the first to tell one counts. */
@@ -23,14 +23,16 @@ export function createProgress(workers: number, steps: number) {
       lastStep = step.step;
       recentMs.push(step.stepMs);
       if (recentMs.length > recentSteps) recentMs.shift();
-      const meanMs = recentMs.reduce((sum, ms) => sum + ms, 0) / recentMs.length;
+      const median = recentMs.toSorted((a, b) => a - b)[Math.floor((recentMs.length - 1) / 2)]!;
+      // The first step opens sessions and evaluates the base: alone it predicts nothing.
+      const usualMs = recentMs.length > 1 ? median : undefined;
       return {
         event: 'progress',
         step: step.step + 1,
         steps,
         loss: Number.isFinite(step.loss) ? step.loss : null,
         tokensPerSecond: step.tokensPerSecond,
-        etaSeconds: (meanMs * (steps - step.step - 1)) / 1000,
+        etaSeconds: usualMs === undefined ? null : (usualMs * (steps - step.step - 1)) / 1000,
         rssBytes,
         workers: step.members || workers,
       };
