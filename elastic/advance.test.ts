@@ -205,12 +205,12 @@ test('leaves stay with who is spared; shards too when all are', () => {
   assert.deepEqual([alone.spared, alone.owning], [true, ['a']]);
 });
 
-test('a shard whose owner can be reached comes by itself: it is asked for only after a long silence', () => {
+test('a shard whose owner can be reached and has it comes by itself: it is asked for only after a long silence', () => {
   const tick = (nowMs: number) => ({ kind: 'tick', nowMs }) as const;
-  const ahead = (from: string, sequence: number): ExchangeEvent => ({
+  const ahead = (from: string, sequence: number, retains = 0): ExchangeEvent => ({
     ...{ kind: 'status', from },
     status: {
-      ...{ sequence, view: 1, step: 1, retains: 0, leaving: false, finished: false, spared: false, parallel: 1 },
+      ...{ sequence, view: 1, step: 1, retains, leaving: false, finished: false, spared: false, parallel: 1 },
       ...{ rate: 0.1, running: [], done: [], reducing: [], missing: [], reduced: [] },
     },
   });
@@ -228,4 +228,16 @@ test('a shard whose owner can be reached comes by itself: it is asked for only a
   assert.deepEqual(fetchedShards(soon.effects), own);
   const later = advanceAll(soon.state, [tick(1900), tick(3800), ...told(3), tick(8 * defaultTiming.retryMs)]);
   assert.deepEqual([...fetchedShards(soon.effects), ...fetchedShards(later.effects)].sort(), [0, 1]);
+
+  // An owner that has forgotten the step will not send it: whoever keeps it is asked at once.
+  const forgetful = theirs[0]!;
+  const keeper = forgetful === 'b' ? 'c' : 'b';
+  const forgotten = advanceAll(state, [
+    tick(defaultTiming.retryMs),
+    ahead(forgetful, 2, 1),
+    ahead(keeper, 2),
+    tick(2 * defaultTiming.retryMs),
+  ]);
+  const fetched = forgotten.effects.flatMap((effect) => (effect.kind === 'fetch' ? [effect] : []));
+  assert.ok(fetched.some(({ from, key }) => from === keeper && state.owners[key.shard] === forgetful));
 });

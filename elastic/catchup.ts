@@ -52,7 +52,10 @@ function fetchState(turn: Turn): void {
   turn.effects.push({ kind: 'restore', from: from[0] });
 }
 
-/** An owner that can be reached sends its shards by itself, however slow we are: asked as well they would come twice. */
+/**
+ * An owner that can be reached sends its shards by itself, however slow we are: asked as well they would come twice. Not one
+ * that is ahead and keeps our step no longer.
+ */
 const ownersPatience = 8;
 
 /** Nothing has come for a while: the reduced shards that others hold are asked for, spread over all who have them. */
@@ -69,7 +72,8 @@ function fetchReduced(turn: Turn): void {
   const isPatient = state.nowMs - state.progressAtMs < ownersPatience * state.rules.timing.retryMs;
   const isSent = (shard: number) => {
     const owner = state.peers.get(state.owners[shard] ?? '');
-    return owner !== undefined && isReachable(state, owner) && state.nowMs >= owner.pausedUntilMs;
+    if (owner === undefined || !isReachable(state, owner) || state.nowMs < owner.pausedUntilMs) return false;
+    return (owner.status?.retains ?? 0) <= state.step;
   };
   const underWay = new Set([...state.peers.values()].flatMap(({ fetching }) => [...fetching]));
   for (let shard = 0; shard < state.rules.shards; shard++) {

@@ -69,9 +69,11 @@ function takesPart(state: ExchangeState, id: string): boolean {
   return !(status?.finished && state.step < state.untilStep);
 }
 
+/** Early pieces too: when their step begins, nothing may arrive any more that would have them looked at. */
 function remerge(turn: Turn): void {
-  if (!turn.state.pieces.has(turn.state.step)) return;
-  for (let shard = 0; shard < turn.state.rules.shards; shard++) mergeSiblings(turn, turn.state.step, shard);
+  const steps = [...turn.state.pieces.keys()].filter((step) => step >= turn.state.step);
+  for (const step of steps)
+    for (let shard = 0; shard < turn.state.rules.shards; shard++) mergeSiblings(turn, step, shard);
 }
 
 /**
