@@ -136,7 +136,7 @@ async function measure(wanted: Case, { base, places, folder, rounds }: StepOptio
  * A peer whose rounds would take longer gets fewer, one at least: bf16 on a machine without its instructions is many times
  * slower than f32, and one round says so as well as five. A row's times say how many there were.
  */
-const mostPairMs = 240_000;
+const mostPairMs = 120_000;
 
 /** The first step opens sessions, faults pages in and grows arenas: not timed. */
 const warmUps = 1;
