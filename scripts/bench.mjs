@@ -1,4 +1,4 @@
-// `npm run bench -- NAME [--json] [--rounds N] [--quick] [--jobs N] [--tokens N]`: ourselves beside our peers on this machine (test/bench/).
+// `npm run bench -- NAME [--json] [--rounds N] [--quick] [--jobs N] [--tokens N] [--float32]`: ourselves beside our peers on this machine (test/bench/).
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build, installPackages, root } from './bootstrap.mjs';

@@ -18,9 +18,9 @@ import { benchStep } from './step.js';
 import { benchStraggler } from './straggler.js';
 
 /**
- * `npm run bench -- NAME [--json] [--rounds N] [--quick] [--jobs N] [--tokens N]`: one comparison, printed as it goes, or as one
- * JSON object a line that ends with the result. PEER_PYTHON names the Python of the peers. `--tokens`: of the straggler's
- * micro-batches.
+ * `npm run bench -- NAME [--json] [--rounds N] [--quick] [--jobs N] [--tokens N] [--float32]`: one comparison, printed as it goes,
+ * or as one JSON object a line that ends with the result. PEER_PYTHON names the Python of the peers. `--tokens`: of the
+ * straggler's micro-batches. `--float32`: `step` leaves PEFT under bf16 autocast out.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,6 +30,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     jobs: { type: 'string' },
     tokens: { type: 'string' },
+    float32: { type: 'boolean', default: false },
   },
 });
 
@@ -39,6 +40,7 @@ interface BenchOptions {
   readonly folder: string;
   readonly rounds: number;
   readonly quick: boolean;
+  readonly float32: boolean;
   readonly tokens?: number;
 }
 
@@ -63,7 +65,7 @@ try {
   const events = name === 'controller' ? overhead() : name in modelBenches ? await training() : undefined;
   if (!events) {
     const names = [...Object.keys(modelBenches), 'controller'].join('|');
-    process.stderr.write(`usage: npm run bench -- ${names} [--json] [--rounds N] [--quick] [--jobs N] [--tokens N]\n`);
+    process.stderr.write(`usage: npm run bench -- ${names} [--json] [--rounds N] [--quick] [--jobs N] [--tokens N] [--float32]\n`);
     process.exitCode = 2;
   } else {
     const { processor, cores } = machine();
@@ -101,7 +103,7 @@ async function training(): Promise<AsyncGenerator<BenchEvent>> {
   const places = { cacheDirectory: cache, python };
   const rounds = Number(values.rounds ?? 5);
   const tokens = values.tokens === undefined ? {} : { tokens: tokenCount(values.tokens) };
-  return modelBenches[name]!({ base, places, folder, rounds, quick: values.quick, ...tokens });
+  return modelBenches[name]!({ base, places, folder, rounds, quick: values.quick, float32: values.float32, ...tokens });
 }
 
 function tokenCount(text: string): number {
