@@ -65,7 +65,9 @@ try {
   const events = name === 'controller' ? overhead() : name in modelBenches ? await training() : undefined;
   if (!events) {
     const names = [...Object.keys(modelBenches), 'controller'].join('|');
-    process.stderr.write(`usage: npm run bench -- ${names} [--json] [--rounds N] [--quick] [--jobs N] [--tokens N] [--float32]\n`);
+    process.stderr.write(
+      `usage: npm run bench -- ${names} [--json] [--rounds N] [--quick] [--jobs N] [--tokens N] [--float32]\n`,
+    );
     process.exitCode = 2;
   } else {
     const { processor, cores } = machine();
