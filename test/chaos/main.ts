@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { campaign, isGood } from './campaign.js';
@@ -29,14 +30,21 @@ const { values } = parseArgs({
 });
 if (values.cluster && values['one-of-each'])
   throw new Error('--one-of-each is a campaign of one machine, not of --cluster');
-process.exitCode = values.inside || values.cluster ? await run() : startInside();
+process.exitCode = values.inside || values.cluster ? await run() : await startInside();
 
 /** Small disks are mounted where nobody else sees them, and go with the process, however it ends. */
-function startInside(): number {
+async function startInside(): Promise<number> {
   const argv = ['-rm', process.execPath, '--enable-source-maps', fileURLToPath(import.meta.url), '--inside'];
-  const { status, error } = spawnSync('unshare', [...argv, ...process.argv.slice(2)], { stdio: 'inherit' });
-  if (error) process.stderr.write(`chaos needs unshare (util-linux) and user name spaces: ${error.message}\n`);
-  return status ?? 3;
+  const inside = spawn('unshare', [...argv, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // Asked to stop by its number alone, the campaign would go on without it.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => inside.kill(signal));
+  try {
+    const [status] = (await once(inside, 'exit')) as [number | null];
+    return status ?? 3;
+  } catch (error) {
+    process.stderr.write(`chaos needs unshare (util-linux) and user name spaces: ${(error as Error).message}\n`);
+    return 3;
+  }
 }
 
 async function run(): Promise<number> {

@@ -38,6 +38,20 @@ test('when all died, what the next one computes counts from its first step', () 
   });
 });
 
+test('at the end of a training who still takes what others computed resumes nothing, if one of those lives to its end', () => {
+  const timeline = aTimeline();
+  for (const step of [3, 4]) timeline.heard(committed('a', step), 100 * (step + 1));
+  // c came late, and b was killed.
+  timeline.heard(training('c', 0), 340);
+  for (const step of [1, 2, 3, 4]) timeline.heard(committed('c', step, 0), 600 + 10 * step);
+  const redone = () => costOf(timeline.sightings, 550, Number.POSITIVE_INFINITY).redoneSteps;
+  assert.equal(redone(), 4, 'nothing says that a lives');
+  timeline.heard(JSON.stringify({ message: 'done', member: 'c' }), 700);
+  assert.equal(redone(), 4, 'c was not among the first');
+  timeline.heard(JSON.stringify({ message: 'done', member: 'a' }), 700);
+  assert.equal(redone(), 0);
+});
+
 test('a step that is told late was not done late', () => {
   const timeline = new Timeline();
   // The log of b came again only after the API server was back.

@@ -2,7 +2,9 @@
 export type Sighting =
   | { readonly kind: 'training'; readonly atMs: number; readonly life: string; readonly from: number }
   | Committed
-  | { readonly kind: 'unsaved'; readonly atMs: number; readonly life: string };
+  | { readonly kind: 'unsaved'; readonly atMs: number; readonly life: string }
+  /** It had the last step and has seen it published. */
+  | { readonly kind: 'done'; readonly atMs: number; readonly life: string };
 
 interface Committed {
   readonly kind: 'committed';
@@ -36,6 +38,7 @@ export class Timeline {
       });
     if (message === 'committed') this.committed(life, Number(fields.step), Number(fields.leaves), atMs);
     if (message === 'a checkpoint could not be saved') this.sightings.push({ kind: 'unsaved', atMs, life });
+    if (message === 'done') this.sightings.push({ kind: 'done', atMs, life });
   }
 
   committed(life: string, step: number, leaves: number, atMs = performance.now()): void {
@@ -71,13 +74,17 @@ export interface Cost {
 /**
  * redone = (highest step committed anywhere before the fault) + 1 - (step resumed from). Resumed from is the lowest of: every
  * step that a worker born after this fault and before the next computed anything for, whenever it did; and the first step
- * that the most advanced of the living committed after it.
+ * that the most advanced of the living committed after it. Who had the last step of all before it, and lived to see it
+ * published, has nothing left to commit: whoever is still behind then, with what others computed, resumes nothing.
  */
 export function costOf(sightings: readonly Sighting[], struckAtMs: number, nextAtMs: number): Cost {
   // Told late is not done late: a log comes again after its connection broke.
   const inOrder = [...sightings].sort((a, b) => a.atMs - b.atMs);
   const commits = inOrder.filter((seen) => seen.kind === 'committed');
-  const highestBefore = Math.max(-1, ...commits.filter(({ atMs }) => atMs <= struckAtMs).map(({ step }) => step));
+  const lastBefore = new Map<string, number>();
+  for (const { life, step, atMs } of commits)
+    if (atMs <= struckAtMs) lastBefore.set(life, Math.max(step, lastBefore.get(life) ?? -1));
+  const highestBefore = Math.max(-1, ...lastBefore.values());
   const born = new Set(
     inOrder.flatMap(({ kind, atMs, life }) =>
       kind === 'training' && atMs > struckAtMs && atMs <= nextAtMs ? [life] : [],
@@ -87,7 +94,9 @@ export function costOf(sightings: readonly Sighting[], struckAtMs: number, nextA
   const bornComputed = commits.filter(({ life, leaves }) => born.has(life) && leaves > 0).map(({ step }) => step);
   const firstOf = new Map<string, number>();
   for (const { life, step } of after) if (!firstOf.has(life)) firstOf.set(life, step);
+  const finished = inOrder.some(({ kind, life }) => kind === 'done' && lastBefore.get(life) === highestBefore);
   const leading = [...firstOf].filter(([life]) => !born.has(life)).map(([, step]) => step);
+  if (finished) leading.push(highestBefore + 1);
   const steps = [...bornComputed, ...(leading.length > 0 ? [Math.max(...leading)] : [])];
   const resumedFrom = steps.length > 0 ? Math.min(...steps) : null;
   const next = after.find(({ step }) => step > highestBefore);

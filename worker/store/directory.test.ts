@@ -40,6 +40,21 @@ test('a file that somebody changes under the store gets another etag', async () 
   assert.notEqual((await store.stat('k'))?.etag, before?.etag);
 });
 
+test('what another process removes meanwhile is there or not there to stat and list, never an error', async () => {
+  const folder = await freshFolder();
+  const theirs = createDirectoryStore(folder);
+  const keys = Array.from({ length: 8 }, (_, index) => `passing/${index}`);
+  for (let round = 0; round < 30; round++) {
+    await Promise.all(keys.map((key) => theirs.write(key, text(`${key} ${round}`))));
+    // One that has not seen these files before reads them for their etags.
+    const store = createDirectoryStore(folder);
+    const listing = keysOf(store.list('passing/'));
+    await Promise.all([listing, ...keys.map((key) => store.stat(key)), ...keys.map((key) => rm(join(folder, key)))]);
+    for (const key of await listing) assert.ok(keys.includes(key), key);
+  }
+  assert.deepEqual(await keysOf(theirs.list('passing/')), []);
+});
+
 test('an object cannot lie below an object, nor take the name of a folder of objects', async () => {
   const store = createDirectoryStore(await freshFolder());
   await store.write('a/b', text('x'));

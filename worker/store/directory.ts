@@ -29,7 +29,9 @@ export function createDirectoryStore(folder: string, { clock = systemClock }: { 
   async function describe(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
     const path = pathOf(key);
     const found = await statFile(path);
-    return found && { key, sizeBytes: Number(found.size), etag: await etags.of(path, found, signal) };
+    if (found === undefined) return undefined;
+    const etag = await etags.of(path, found, signal);
+    return etag === undefined ? undefined : { key, sizeBytes: Number(found.size), etag };
   }
 
   return {
@@ -90,7 +92,7 @@ export function createDirectoryStore(folder: string, { clock = systemClock }: { 
       await reporting('remove', path, async () => {
         if (!(await statFile(path))) return;
         await lock.hold(() => rm(path, { force: true }), signal);
-        await syncFolder(dirname(path)).catch(ignoreMissing);
+        await syncFolder(dirname(path)).catch(undefinedIfMissing);
         await removeEmptyFolders(dirname(path), root);
       });
     },
@@ -103,19 +105,25 @@ function createEtagCache() {
   const identity = (s: BigIntStats) => `${s.dev}:${s.ino}:${s.size}:${s.mtimeNs}:${s.ctimeNs}`;
   return {
     remember: (found: BigIntStats, etag: string) => void known.set(identity(found), etag),
-    async of(path: string, found: BigIntStats, signal?: AbortSignal): Promise<string> {
+    /** Undefined: another one has removed the file since it was found. */
+    async of(path: string, found: BigIntStats, signal?: AbortSignal): Promise<string | undefined> {
       const cached = known.get(identity(found));
       if (cached) return cached;
-      const hash = createHash('sha256');
-      for await (const chunk of bodyChunks({ file: path })) {
-        signal?.throwIfAborted();
-        hash.update(chunk);
-      }
-      const etag = hash.digest('hex');
+      const etag = await hashFile(path, signal).catch(undefinedIfMissing);
+      if (etag === undefined) return undefined;
       known.set(identity(found), etag);
       return etag;
     },
   };
+}
+
+async function hashFile(path: string, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of bodyChunks({ file: path })) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+  }
+  return hash.digest('hex');
 }
 
 async function* readFileChunks(
@@ -222,7 +230,7 @@ async function removeLeftovers(parts: string): Promise<void> {
   }
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): void {
+function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
 }
 

@@ -153,6 +153,27 @@ test('a missing part and a manifest in a foreign place are passed over', async (
   assert.match((foreign.warnings[0]!.facts as { reason: string }).reason, /belongs to recipe aaaa/);
 });
 
+test('checkpoints that are collected while one looks at them: the newer one that took their place is loaded', async () => {
+  const store = createMemoryStore();
+  await save(store, 20);
+  await save(store, 40);
+  let others: Promise<unknown> | undefined;
+  const trainOn = async () => {
+    await save(store, 60);
+    await save(store, 80);
+    await collectCheckpoints(store, { recipeHash, keepLast: 2, signal });
+  };
+  const busy: Store = {
+    ...store,
+    async read(key, options) {
+      others ??= trainOn();
+      await others;
+      return store.read(key, options);
+    },
+  };
+  assert.deepEqual((await load(busy)).state, stateAt(80));
+});
+
 test('a checkpoint of machines that compute otherwise is an error that says which', async () => {
   const store = createMemoryStore();
   await save(store, 20);

@@ -25,13 +25,18 @@ export interface LoadOptions {
  * A whole one of machines that compute otherwise is an error too: to go on from it would give other bits.
  */
 export async function loadLatestCheckpoint(store: Store, options: LoadOptions): Promise<TrainState | undefined> {
-  for (const step of await completeSteps(store, options.recipeHash, options.signal)) {
-    const outcome = await load(store, step, options);
-    if (!('damage' in outcome)) return outcome;
-    const url = store.url(manifestKey(options.recipeHash, step));
-    options.warn(new EspalierError('CheckpointDamaged', { url, step, reason: outcome.damage }));
+  for (let after = -1; ; ) {
+    const steps = (await completeSteps(store, options.recipeHash, options.signal)).filter((step) => step > after);
+    if (steps.length === 0) return undefined;
+    for (const step of steps) {
+      const outcome = await load(store, step, options);
+      if (!('damage' in outcome)) return outcome;
+      const url = store.url(manifestKey(options.recipeHash, step));
+      options.warn(new EspalierError('CheckpointDamaged', { url, step, reason: outcome.damage }));
+    }
+    // Others may train meanwhile, save newer ones and remove what was just looked for.
+    after = steps[0]!;
   }
-  return undefined;
 }
 
 interface Damage {
