@@ -1,4 +1,4 @@
-import { advance } from '../../elastic/advance.js';
+import { advanceAll } from '../../elastic/advance.js';
 import { describeEffect, describeEvent } from '../../elastic/describe.js';
 import type { Effect } from '../../elastic/effect.js';
 import { type ExchangeEvent, pieceName } from '../../elastic/event.js';
@@ -120,15 +120,17 @@ export function takeMail({ inbox, mail }: SimulatedWorker, tick: number): Exchan
   return events;
 }
 
-/** One event: the state moves on, and what it asks for is performed, each line of it told. */
+/** One event, and the time at which it comes: the state moves on, and what it asks for is performed, each line of it told. */
 export function takeOne(
   worker: SimulatedWorker,
+  tick: ExchangeEvent,
   event: ExchangeEvent,
   nowMs: number,
   trace: ((line: string) => void) | undefined,
   perform: (effect: Effect) => void,
 ): void {
-  const { state, effects } = advance(worker.state, event);
+  // In one turn, as the worker's own loop takes them.
+  const { state, effects } = advanceAll(worker.state, event.kind === 'tick' ? [event] : [tick, event]);
   const line = trace && describeEvent(worker.state, event);
   worker.state = state;
   if (line !== undefined) trace?.(`${nowMs.toFixed(0)} ${worker.id}: ${line}`);

@@ -132,8 +132,8 @@ export class World implements Surroundings {
       return;
     }
     const wasStalled = worker.state.stalled;
-    for (const step of [{ kind: 'tick', nowMs: worker.clock(this.nowMs) } as const, event])
-      takeOne(worker, step, this.nowMs, this.options.trace, (effect) => this.#perform(worker, effect));
+    const tick = { kind: 'tick', nowMs: worker.clock(this.nowMs) } as const;
+    takeOne(worker, tick, event, this.nowMs, this.options.trace, (effect) => this.#perform(worker, effect));
     if (worker.state.stalled && !wasStalled) this.stalls++;
   }
 
