@@ -1,4 +1,10 @@
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** One request on its way; requests are numbered from 0. */
@@ -36,7 +42,7 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
   let faultAt: (request: ProxiedRequest) => ProxyFault | undefined = () => undefined;
   let seen: ProxiedRequest[] = [];
   let answers: { url: string; status: number }[] = [];
-  const server = createServer(async (incoming, outgoing) => {
+  async function pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '', headers } = incoming;
     const conditional = headers['if-none-match'] !== undefined || headers['if-match'] !== undefined;
     const described = { index: seen.length, method, url, conditional };
@@ -48,16 +54,18 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
       outgoing.writeHead(fault.status, { 'content-type': 'application/xml' });
       return void outgoing.end(`<Error><Code>${fault.code}</Code><Message>scheduled</Message></Error>`);
     }
-    const forwarded = httpRequest({ hostname, port, method, path: url, headers }, async (answer) => {
-      const answerBody = await bodyOf(answer);
-      answers.push({ url, status: answer.statusCode ?? 502 });
-      if (fault?.kind === 'lose') return void incoming.socket.destroy();
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      if (fault?.kind !== 'cut') return void outgoing.end(answerBody);
-      outgoing.write(answerBody.subarray(0, fault.afterBytes), () => incoming.socket.destroy());
-    });
-    forwarded.on('error', () => incoming.socket.destroy());
-    forwarded.end(body);
+    const answer = await answerTo({ hostname, port, method, path: url, headers }, body);
+    const answerBody = await bodyOf(answer);
+    answers.push({ url, status: answer.statusCode ?? 502 });
+    if (fault?.kind === 'lose') return void incoming.socket.destroy();
+    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    if (fault?.kind !== 'cut') return void outgoing.end(answerBody);
+    outgoing.write(answerBody.subarray(0, fault.afterBytes), () => incoming.socket.destroy());
+  }
+
+  const server = createServer((incoming, outgoing) => {
+    // A client that was killed in the middle of its request, or a server that broke off.
+    pass(incoming, outgoing).catch(() => incoming.socket.destroy());
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   return {
@@ -79,6 +87,11 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
     },
   };
 }
+
+const answerTo = (options: RequestOptions, body: Buffer): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    httpRequest(options, resolve).on('error', reject).end(body);
+  });
 
 async function bodyOf(message: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
