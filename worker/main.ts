@@ -10,6 +10,7 @@ import { packageRoot } from '../common/root.js';
 import { grpcTransport } from '../proto/grpc.js';
 import { readWorkerConfig } from './config.js';
 import { runWorker } from './run.js';
+import { startWatchdog } from './watchdog.js';
 
 // The one place of a worker that sees argv, signals and the exit code.
 
@@ -43,6 +44,7 @@ try {
     level: config.logLevel,
     fields: { member: config.member },
   });
+  if (!startWatchdog({ member: config.member })) log.info('nothing watches for a main thread that computes for ever');
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const outcome = await runWorker(config, {
     transport: grpcTransport(),

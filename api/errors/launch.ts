@@ -42,4 +42,13 @@ export const launchErrors = {
     message: ({ folder, expected, found }) => `the base in ${folder} has hash ${found}, the recipe wants ${expected}`,
     remedy: () => 'run the job again: it is prepared anew for the base that is there now',
   }),
+  WorkerSpinning: entry<{ member: string; busyMs: number }>({
+    code: 'ESP-9106',
+    retry: true,
+    grpc: 'INTERNAL',
+    exit: 70,
+    message: ({ member, busyMs }) =>
+      `${member} computed for ${busyMs / 1000} s without hearing anybody, and ended itself`,
+    remedy: () => 'another worker takes its place; if it comes again, tell us what was going on',
+  }),
 };

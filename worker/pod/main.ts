@@ -26,6 +26,8 @@ process.on('SIGTERM', () => {
 // What takes long to load comes after the handler: process 1 of a container never hears a signal that it has no handler for.
 const { grpcTransport } = await import('../../proto/grpc.js');
 const { podWorker } = await import('./podWorker.js');
+const { startWatchdog } = await import('../watchdog.js');
+startWatchdog({ member: process.env.POD_NAME ?? 'a worker pod' });
 const log = createLogger((line) => process.stderr.write(line), { fields: { member: process.env.POD_NAME } });
 try {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
