@@ -44,7 +44,6 @@ try {
     level: config.logLevel,
     fields: { member: config.member },
   });
-  if (!startWatchdog({ member: config.member })) log.info('nothing watches for a main thread that computes for ever');
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const outcome = await runWorker(config, {
     transport: grpcTransport(),
@@ -53,6 +52,7 @@ try {
     version,
     leave,
     peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
+    watchdog: startWatchdog,
   });
   process.exit(outcome === 'finished' ? 0 : exitLeft);
 } catch (error) {

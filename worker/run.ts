@@ -36,6 +36,8 @@ export interface WorkerDeps {
   readonly leave: AbortController;
   /** Bytes of memory at the peak so far. */
   readonly peakRssBytes: () => number;
+  /** Watches over the training, until it is disposed of. */
+  readonly watchdog: (options: { readonly member: string; readonly log: Logger }) => Disposable;
 }
 
 /** `finished`: the artifact is published and verified. `left`: stopped early, resumable. */
@@ -125,15 +127,18 @@ async function train(job: OpenedJob, output: Store, life: Life): Promise<WorkerO
     const last = exchangedSteps(recipe);
     const untilStep = Math.min(config.untilStep ?? last, last);
     const signal = AbortSignal.any([leave.signal, enough.signal]);
-    for await (const report of exchange.run({ untilStep, signal })) {
-      log.info('committed', { step: report.step, leaves: report.leavesComputedHere });
-      tellStep(report, {
-        prepared: job.prepared,
-        state: job.state,
-        events,
-        outcome: outcomes[report.step],
-        peakRssBytes: deps.peakRssBytes(),
-      });
+    {
+      using _watchdog = deps.watchdog({ member: config.member, log });
+      for await (const report of exchange.run({ untilStep, signal })) {
+        log.info('committed', { step: report.step, leaves: report.leavesComputedHere });
+        tellStep(report, {
+          prepared: job.prepared,
+          state: job.state,
+          events,
+          outcome: outcomes[report.step],
+          peakRssBytes: deps.peakRssBytes(),
+        });
+      }
     }
     if (watch.found) {
       await alreadyPublished(output, life);

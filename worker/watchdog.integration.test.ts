@@ -3,13 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
 const watchdog = new URL('./watchdog.js', import.meta.url).href;
+const silent = '{ info: (message) => { throw new Error(message); } }';
 /** A process with a watchdog, that then does this. */
 const child = (work: string): readonly string[] => [
   process.execPath,
   '--input-type=module',
   '-e',
   `import { startWatchdog } from ${JSON.stringify(watchdog)};
-   if (!startWatchdog({ member: 'a', mostBusyMs: 300 })) process.exit(9);
+   const watchdog = startWatchdog({ member: 'a', log: ${silent}, mostBusyMs: 300 });
    setTimeout(() => { ${work} }, 600);`,
 ];
 const run = ([program, ...args]: readonly string[]) =>
@@ -33,7 +34,9 @@ test('so does process 1 of a container, which nothing inside it can kill', () =>
   assert.deepEqual([signal, error], ['SIGTRAP', undefined]);
 });
 
-test('one that stands still without computing, and one that ends by itself, are left alone', () => {
+test('one that stands still without computing, one that is not watched any more, and one that ends by itself, live', () => {
   const still = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500); process.exit(5);';
-  assert.deepEqual([run(child(still)).status, run(child('')).status], [5, 0]);
+  const freed =
+    'watchdog[Symbol.dispose](); const until = Date.now() + 1500; while (Date.now() < until); process.exit(6);';
+  assert.deepEqual([run(child(still)).status, run(child(freed)).status, run(child('')).status], [5, 6, 0]);
 });

@@ -1,17 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import type { Logger } from '../common/log.js';
 
-/** CPU time that the main thread may take for one turn of its event loop: nothing of ours takes a tenth of it. */
+/** CPU time that the main thread may take for one turn of its event loop: training takes a tenth of it at most. */
 const mostBusyMs = 15_000;
 const beatMs = 500;
+/** Its looks make little garbage, which would be let lie until a usual young generation is full. */
+const heapLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
 
 export interface WatchdogOptions {
-  /** For the line that it leaves. */
   readonly member: string;
+  readonly log: Logger;
   readonly mostBusyMs?: number;
 }
 
-export interface WatchdogOrders extends Required<WatchdogOptions> {
+export interface WatchdogOrders {
+  /** For the line that it leaves. */
+  readonly member: string;
+  readonly mostBusyMs: number;
   /** Counts turns of the main thread's event loop. */
   readonly turns: Int32Array;
 }
@@ -19,18 +25,29 @@ export interface WatchdogOrders extends Required<WatchdogOptions> {
 /**
  * Ends this process, hard, when its main thread computes for ever: Node's HTTP/2 can be brought to write empty frames of a
  * stream that is gone until all memory is used up (docs/adr/0016). A worker that is dead is replaced; one that spins keeps its
- * place. Goes by the thread's CPU time, so that a process that was stopped or is throttled is no suspect. Answers whether it
- * watches: Linux alone tells a thread's CPU time.
+ * place. Goes by the thread's CPU time, so that a process that was stopped or is throttled is no suspect; Linux alone tells it,
+ * elsewhere nothing is watched. Watches until it is disposed of: to merge a large base takes longer than any step.
  */
-export function startWatchdog({ member, mostBusyMs: most = mostBusyMs }: WatchdogOptions): boolean {
+export function startWatchdog({ member, log, mostBusyMs: most = mostBusyMs }: WatchdogOptions): Disposable {
   try {
     readFileSync(`/proc/self/task/${process.pid}/stat`);
   } catch {
-    return false;
+    log.info('nothing here watches for a main thread that computes for ever');
+    return { [Symbol.dispose]: () => {} };
   }
   const turns = new Int32Array(new SharedArrayBuffer(4));
   const orders: WatchdogOrders = { member, mostBusyMs: most, turns };
-  new Worker(new URL('./watchdogThread.js', import.meta.url), { workerData: orders, execArgv: [] }).unref();
-  setInterval(() => Atomics.add(turns, 0, 1), beatMs).unref();
-  return true;
+  const thread = new Worker(new URL('./watchdogThread.js', import.meta.url), {
+    workerData: orders,
+    execArgv: [],
+    resourceLimits: heapLimits,
+  });
+  thread.unref();
+  const beat = setInterval(() => Atomics.add(turns, 0, 1), beatMs).unref();
+  return {
+    [Symbol.dispose]: () => {
+      void thread.terminate();
+      clearInterval(beat);
+    },
+  };
 }

@@ -27,7 +27,6 @@ process.on('SIGTERM', () => {
 const { grpcTransport } = await import('../../proto/grpc.js');
 const { podWorker } = await import('./podWorker.js');
 const { startWatchdog } = await import('../watchdog.js');
-startWatchdog({ member: process.env.POD_NAME ?? 'a worker pod' });
 const log = createLogger((line) => process.stderr.write(line), { fields: { member: process.env.POD_NAME } });
 try {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
@@ -42,6 +41,7 @@ try {
     version,
     leave,
     peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
+    watchdog: startWatchdog,
   });
   leaveVerdict(paths.lastWords, verdict);
   process.exit(verdict.outcome === 'published' ? 0 : exitLeft);

@@ -113,6 +113,7 @@ test('a preflight pod and two worker pods, told only what is mounted, publish th
       version: '0.0.0',
       leave: new AbortController(),
       peakRssBytes: () => 0,
+      watchdog: () => ({ [Symbol.dispose]: () => {} }),
     });
   };
   const running = [worker(0), worker(1)];
