@@ -3,14 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
 const watchdog = new URL('./watchdog.js', import.meta.url).href;
-const silent = '{ info: (message) => { throw new Error(message); } }';
+const refusing =
+  '{ info: (message) => { throw new Error(message); }, warn: (message) => { throw new Error(message); } }';
 /** A process with a watchdog, that then does this. */
 const child = (work: string): readonly string[] => [
   process.execPath,
   '--input-type=module',
   '-e',
   `import { startWatchdog } from ${JSON.stringify(watchdog)};
-   const watchdog = startWatchdog({ member: 'a', log: ${silent}, mostBusyMs: 300 });
+   const watchdog = startWatchdog({ member: 'a', log: ${refusing}, mostBusyMs: 300 });
    setTimeout(() => { ${work} }, 600);`,
 ];
 const run = ([program, ...args]: readonly string[]) =>

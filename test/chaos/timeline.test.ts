@@ -50,6 +50,9 @@ test('at the end of a training who still takes what others computed resumes noth
   assert.equal(redone(), 4, 'c was not among the first');
   timeline.heard(JSON.stringify({ message: 'done', member: 'a' }), 700);
   assert.equal(redone(), 0);
+  timeline.heard(training('d', 0), 340);
+  for (const step of [2, 3]) timeline.heard(committed('d', step, 1), 600 + 10 * step);
+  assert.equal(redone(), 3, 'd has computed step 3 again');
 });
 
 test('a step that is told late was not done late', () => {

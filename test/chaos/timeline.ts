@@ -75,7 +75,7 @@ export interface Cost {
  * redone = (highest step committed anywhere before the fault) + 1 - (step resumed from). Resumed from is the lowest of: every
  * step that a worker born after this fault and before the next computed anything for, whenever it did; and the first step
  * that the most advanced of the living committed after it. Who had the last step of all before it, and lived to see it
- * published, has nothing left to commit: whoever is still behind then, with what others computed, resumes nothing.
+ * published, has nothing left to commit: whoever is still behind then, with nothing but what others computed, resumes nothing.
  */
 export function costOf(sightings: readonly Sighting[], struckAtMs: number, nextAtMs: number): Cost {
   // Told late is not done late: a log comes again after its connection broke.
@@ -94,9 +94,13 @@ export function costOf(sightings: readonly Sighting[], struckAtMs: number, nextA
   const bornComputed = commits.filter(({ life, leaves }) => born.has(life) && leaves > 0).map(({ step }) => step);
   const firstOf = new Map<string, number>();
   for (const { life, step } of after) if (!firstOf.has(life)) firstOf.set(life, step);
-  const finished = inOrder.some(({ kind, life }) => kind === 'done' && lastBefore.get(life) === highestBefore);
+  const hadAll = inOrder.some(({ kind, life }) => kind === 'done' && lastBefore.get(life) === highestBefore);
+  // What a life had begun before the fault is its first commit after it.
+  const computedAgain = after.some(
+    ({ life, step, leaves }) => step <= highestBefore && leaves > 0 && step !== firstOf.get(life),
+  );
   const leading = [...firstOf].filter(([life]) => !born.has(life)).map(([, step]) => step);
-  if (finished) leading.push(highestBefore + 1);
+  if (hadAll && !computedAgain) leading.push(highestBefore + 1);
   const steps = [...bornComputed, ...(leading.length > 0 ? [Math.max(...leading)] : [])];
   const resumedFrom = steps.length > 0 ? Math.min(...steps) : null;
   const next = after.find(({ step }) => step > highestBefore);
