@@ -1,8 +1,8 @@
 // Finds compiled tests and hands them to Node's own runner. Node 20's `--test` takes no globs, so the list is made here.
 // Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|cluster|peer|all] [PATH_PART...]
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
@@ -30,6 +30,28 @@ if (files.length === 0) {
   process.stderr.write(`no test file in ${values.dir} matches; run: npm run build\n`);
   process.exit(1);
 }
+
+/** What a file does at its root holds for its whole process: hooks, and settings of the process. */
+const wantsOwnProcess = (file) =>
+  kindOf(file) !== 'unit' ||
+  /^(before|after)(Each)?\(|\bprocess\.(env\.\w+ = |chdir\()/m.test(readFileSync(file, 'utf8'));
+
+/** Starting Node and loading the same modules costs more than most unit tests do: those that can share processes. */
+function shared(all) {
+  const folder = join(values.dir, 'test', `groups-${process.pid}`);
+  process.once('exit', () => rmSync(folder, { recursive: true }));
+  mkdirSync(folder, { recursive: true });
+  const [most, own] = [16, all.filter(wantsOwnProcess)];
+  const others = all.filter((file) => !own.includes(file));
+  const groups = Array.from({ length: Math.ceil(others.length / most) }, (_, at) => {
+    const group = join(folder, `group-${at}.js`);
+    const imports = others.slice(at * most, (at + 1) * most).map((file) => `import '${relative(folder, file)}';\n`);
+    writeFileSync(group, imports.join(''));
+    return group;
+  });
+  return [...groups, ...own];
+}
+
 const args = [
   '--enable-source-maps',
   '--test',
@@ -37,7 +59,7 @@ const args = [
   // A test that hangs fails by name instead of holding up everything: no test takes this long on a busy machine.
   '--test-timeout=1200000',
   `--test-concurrency=${values.kind === 'cluster' ? '1' : values.concurrency}`,
-  ...files,
+  ...shared(files),
 ];
 const child = spawn(process.execPath, args, { stdio: 'inherit' });
 // Asked to stop by its number alone, the tests would go on without it.

@@ -49,7 +49,10 @@ export async function attempt(command: string, args: readonly string[], options:
   return { code, stdout: Buffer.concat(chunks.stdout).toString(), stderr: Buffer.concat(chunks.stderr).toString() };
 }
 
-/** Polls until the probe answers something; undefined, false and rejections mean "not yet". */
+/**
+ * Polls until the probe answers something; undefined, false and rejections mean "not yet". Between two probes it waits three
+ * times as long as one took, 2 s at most: probes that start kubectl would take a small machine from what they wait for.
+ */
 export async function until<T>(
   what: string,
   seconds: number,
@@ -60,12 +63,14 @@ export async function until<T>(
   let last: unknown;
   while (performance.now() < deadline) {
     signal?.throwIfAborted();
+    const askedAt = performance.now();
     const answer = await probe().catch((error: unknown) => {
       last = error;
       return undefined;
     });
     if (answer !== undefined && answer !== false) return answer;
-    await new Promise((resume) => setTimeout(resume, 50));
+    const took = performance.now() - askedAt;
+    await new Promise((resume) => setTimeout(resume, Math.min(2000, Math.max(50, 3 * took))));
   }
   throw new Error(`${what}: not within ${seconds} s`, last === undefined ? {} : { cause: last });
 }

@@ -106,6 +106,27 @@ test('every package that is imported is a dependency', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('threads of engines and generators load the runtime and its format, and no schemas', () => {
+  for (const thread of ['worker/engine/thread.js', 'worker/model/generate/thread.js']) {
+    const loaded = loadedBy(new URL(`../../${thread}`, import.meta.url));
+    const packages = [...loaded].filter((name) => !/^(file|node):/.test(name)).sort();
+    assert.deepEqual(packages, ['@bufbuild/protobuf/wire', 'onnxruntime-node'], thread);
+  }
+});
+
+/** What a compiled module makes Node load before it runs: its static imports and theirs, types already gone. */
+function loadedBy(module: URL, known = new Set<string>()): ReadonlySet<string> {
+  known.add(module.href);
+  for (const [, name] of readFileSync(module, 'utf8').matchAll(
+    /^(?:import|export)\b(?:[^'";]*?\bfrom)? '([^']+)';/gm,
+  )) {
+    const target = name!.startsWith('.') ? new URL(name!, module).href : name!;
+    if (!known.has(target) && target.startsWith('file:')) loadedBy(new URL(target), known);
+    known.add(target);
+  }
+  return known;
+}
+
 test('only main.ts files read the environment, the arguments or end the process', () => {
   const wrong = shipped
     .filter(({ path }) => !path.endsWith('/main.ts'))

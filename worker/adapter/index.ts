@@ -1,4 +1,4 @@
-import { type Method as JobMethod, type MethodName, methodNames } from '../../api/methods/index.js';
+import type { Method as JobMethod, MethodName } from '../../api/methods/index.js';
 import type { RecipeMethod } from '../recipe/recipe.js';
 import { lora } from './lora.js';
 import type { AdapterMethod } from './method.js';
@@ -9,6 +9,6 @@ export const methods = { lora } satisfies { readonly [Name in MethodName]: Adapt
 
 /** The recipe's method from the job's: targets resolved, the scale computed. */
 export function resolveMethod(method: JobMethod, sites: readonly Site[], seed: number): RecipeMethod {
-  const name = methodNames.find((candidate) => candidate in method)!;
+  const name = (Object.keys(methods) as MethodName[]).find((candidate) => candidate in method)!;
   return methods[name].resolve(method[name], sites, seed);
 }
