@@ -31,10 +31,10 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-/** What a file does at its root holds for its whole process: hooks, and settings of the process. */
+/** What a file does at its root holds for its whole process: hooks before it and around each test, and its settings. */
 const wantsOwnProcess = (file) =>
   kindOf(file) !== 'unit' ||
-  /^(before|after)(Each)?\(|\bprocess\.(env\.\w+ = |chdir\()/m.test(readFileSync(file, 'utf8'));
+  /^(before|beforeEach|afterEach)\(|\bprocess\.(env\.\w+ = |chdir\()/m.test(readFileSync(file, 'utf8'));
 
 /** Starting Node and loading the same modules costs more than most unit tests do: those that can share processes. */
 function shared(all) {

@@ -35,8 +35,10 @@ export async function* benchExchange(options: ExchangeOptions): AsyncGenerator<B
   const exchangeShare = rounded(median(plain.map((step) => step.waitMs / step.stepMs)));
   const checkpointMs = Math.max(0, median(saving.map((step) => step.stepMs)) - stepMs);
   const checkpointShare = rounded(checkpointMs / (checkpointEvery * stepMs), 4);
-  const overlap = rounded(median(plain.map((step) => step.hiddenBytes / (step.bytesSent + step.bytesReceived))));
-  const bytesPerStep = median(plain.map((step) => step.bytesSent + step.bytesReceived));
+  const moved = plain.map((step) => step.bytesSent + step.bytesReceived);
+  const bytesPerStep = median(moved);
+  // Of all steps together: whoever ends first hides nothing, and what reaches the other meanwhile is hidden.
+  const overlap = rounded(total(plain.map((step) => step.hiddenBytes)) / total(moved));
   const met = exchangeShare < target.exchangeShare && checkpointShare < target.checkpointShare;
   yield {
     event: 'result',
@@ -97,11 +99,14 @@ const timesOf = ({ step, stepMs, computeMs, waitMs, bytesSent, bytesReceived, hi
   hiddenBytes: Number(hiddenBytes),
 });
 
-const short = ({ step, stepMs, computeMs, waitMs }: StepTimes) => ({
+const total = (numbers: readonly number[]): number => numbers.reduce((sum, each) => sum + each, 0);
+
+const short = ({ step, stepMs, computeMs, waitMs, hiddenBytes }: StepTimes) => ({
   step,
   stepMs: rounded(stepMs, 0),
   computeMs: rounded(computeMs, 0),
   waitMs: rounded(waitMs, 0),
+  hiddenBytes,
 });
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
