@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { fail } from '../../api/errors.js';
 import { silentLogger } from '../../common/log.js';
-import { type JobReader, openJobReader } from '../../controller/cluster/kube/jobReader.js';
+import type { JobReader } from '../../controller/cluster/kube/jobReader.js';
 import { flag } from '../command.js';
 import type { Deps } from '../deps.js';
 import { grpcSource } from './grpcSource.js';
@@ -40,7 +40,7 @@ export async function openSource(command: string, flags: SourceFlags, deps: Deps
   if (flags.address === undefined) {
     const wrong = (['token', 'tokenFile', 'ca'] as const).find((name) => flags[name] !== undefined);
     if (wrong) fail('ArgumentInvalid', { command, argument: `--${kebab(wrong)}`, what: 'needs --address', usage: '' });
-    return kubeSource(openReader(flags, deps), deps.signal);
+    return kubeSource(await openReader(flags, deps), deps.signal);
   }
   const token = flags.token ?? (flags.tokenFile && (await readText(flags.tokenFile))) ?? deps.env.ESPALIER_TOKEN;
   if (!token)
@@ -53,8 +53,11 @@ export async function openSource(command: string, flags: SourceFlags, deps: Deps
   return grpcSource({ address: flags.address, token, authority: flags.ca && (await readText(flags.ca)) }, deps);
 }
 
-export const openReader = ({ kubeconfig, context }: SourceFlags, { env, clock }: Deps): JobReader =>
-  openJobReader({ path: kubeconfig ?? env.KUBECONFIG, context }, { clock, log: silentLogger });
+export async function openReader({ kubeconfig, context }: SourceFlags, { env, clock }: Deps): Promise<JobReader> {
+  // The Kubernetes client takes longer to load than all the rest: only who asks a cluster waits for it.
+  const { openJobReader } = await import('../../controller/cluster/kube/jobReader.js');
+  return openJobReader({ path: kubeconfig ?? env.KUBECONFIG, context }, { clock, log: silentLogger });
+}
 
 function kubeSource(reader: JobReader, signal: AbortSignal): JobSource {
   return {

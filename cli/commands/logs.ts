@@ -15,7 +15,7 @@ export const logs = defineCommand({
     ...kubeconfigArguments,
   }),
   async *run({ name, worker, tail, follow, ...flags }, deps) {
-    const reader = openReader(flags, deps);
+    const reader = await openReader(flags, deps);
     try {
       const namespace = flags.namespace ?? reader.namespace;
       const known = await reader.pods({ namespace, name }, deps.signal);

@@ -114,6 +114,12 @@ test('threads of engines and generators load the runtime and its format, and no 
   }
 });
 
+test('the command line starts without the Kubernetes client and the AWS SDK, which take longer to load than it does', () => {
+  const loaded = loadedBy(new URL('../../cli/main.js', import.meta.url));
+  assert.ok(loaded.size > 100, 'the walk has found its modules');
+  assert.deepEqual([...loaded].filter((name) => /^@(kubernetes|aws-sdk|smithy)\//.test(name)), []); // biome-ignore format: one thought
+});
+
 /** What a compiled module makes Node load before it runs: its static imports and theirs, types already gone. */
 function loadedBy(module: URL, known = new Set<string>()): ReadonlySet<string> {
   known.add(module.href);
