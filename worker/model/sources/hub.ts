@@ -2,9 +2,8 @@ import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { EspalierError, fail } from '../../../api/errors.js';
 import { readTextIfThere, writeFileAtomically } from '../../../common/files.js';
-import { downloadBlob } from './download.js';
 import { kindOf, relevantFiles } from './folder.js';
-import { createHubClient, type HubClient, type HubRepository } from './hubClient.js';
+import type { HubClient, HubRepository } from './hubClient.js';
 import type { Located, LocateOptions, SourceDeps } from './located.js';
 
 interface HubSource {
@@ -38,6 +37,8 @@ export async function locateHub(
   const complete = known === undefined ? undefined : await readComplete(wanted, known, deps);
   if (complete !== undefined && (isCommit || only === 'cached')) return complete;
   if (only === 'cached') return undefined;
+  // Loaded by those who fetch: every worker resolves a base, few from the hub.
+  const { createHubClient } = await import('./hubClient.js');
   const client = createHubClient(deps.hub, deps);
   try {
     return await fetchSnapshot(client, source, wanted, deps);
@@ -54,6 +55,7 @@ async function fetchSnapshot(client: HubClient, source: string, wanted: HubSourc
   const repository = await client.repository(wanted.id, wanted.revision);
   const { commit, license } = repository;
   const files = filesOf(source, wanted, repository);
+  const { downloadBlob } = await import('./download.js');
   const folder = join(repositoryFolder(wanted, deps), 'snapshots', commit);
   for (const file of files) {
     deps.signal?.throwIfAborted();
