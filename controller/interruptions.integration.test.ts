@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Scene } from '../test/support/aController.js';
-import { ControlPlane } from '../test/support/aControlPlane.js';
+import { plane } from '../test/support/sharedPlane.js';
 import type { FineTuneJobObject, KubernetesObject } from './cluster/kube/objects.js';
 import { type Resource, resources } from './cluster/kube/resources.js';
 
 // A real API server and controller-manager. There are no nodes: the tests play scheduler and kubelet.
-
-let plane: ControlPlane;
-before(async () => {
-  plane = await ControlPlane.start();
-});
-after(async () => {
-  await plane[Symbol.asyncDispose]();
-});
 
 const within = (seconds: number) => AbortSignal.timeout(seconds * 1000);
 const reasonOf = ({ status }: FineTuneJobObject) => status?.conditions?.find(({ type }) => type === 'Ready')?.reason;

@@ -7,8 +7,8 @@ export interface Settings {
   /** Images, accounts, placement, proxies, as the chart says them. */
   readonly workers: ControllerConfig['workers'];
   readonly networkPolicy: ControllerConfig['networkPolicy'];
-  /** Folder of the compiled code in the images. */
-  readonly workerCode: string;
+  /** Folder of the programs in the images. */
+  readonly programFolder: string;
   /** For workers and preflights that say nothing themselves. */
   readonly defaultResources: V1ResourceRequirements;
   readonly workerPort: number;
@@ -41,7 +41,7 @@ export const settingsOf = (
 ): Settings => ({
   workers,
   networkPolicy,
-  workerCode: '/app/dist',
+  programFolder: '/app/dist/bin',
   defaultResources: { requests: { cpu: '250m', memory: '512Mi' } },
   workerPort: 7600,
   identity,

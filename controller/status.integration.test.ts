@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { silentLogger } from '../common/log.js';
 import { memoryTransport } from '../proto/memory.js';
 import { type Handlers, type Listening, service } from '../proto/transport.js';
@@ -10,8 +7,8 @@ import { run } from '../test/cluster/command.js';
 import { pathsFor } from '../test/cluster/paths.js';
 import { ensureClients } from '../test/cluster/tools.js';
 import { masterKey, Scene } from '../test/support/aController.js';
-import { ControlPlane } from '../test/support/aControlPlane.js';
 import { aStep } from '../test/support/aJobResource.js';
+import { plane } from '../test/support/sharedPlane.js';
 import type { FineTuneJobObject, V1Pod } from './cluster/kube/objects.js';
 import { resources } from './cluster/kube/resources.js';
 import { feedIndex } from './feedIndex.js';
@@ -20,21 +17,8 @@ import { tokenOf } from './resources/access.js';
 
 // A real API server and kubectl; the test plays scheduler, kubelet and one worker that speaks the real protocol.
 
-let plane: ControlPlane;
-let folder: string;
-let kubectl: (...args: readonly string[]) => Promise<string>;
-before(async () => {
-  plane = await ControlPlane.start();
-  folder = await mkdtemp(join(tmpdir(), 'espalier-status-'));
-  const kubeconfig = join(folder, 'kubeconfig');
-  await writeFile(kubeconfig, plane.config.exportConfig());
-  const clients = await ensureClients(pathsFor(process.env).tools, () => {});
-  kubectl = (...args) => run(clients.kubectl, ['--kubeconfig', kubeconfig, ...args]);
-});
-after(async () => {
-  await plane[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
+const clients = await ensureClients(pathsFor(process.env).tools, () => {});
+const kubectl = (...args: readonly string[]) => run(clients.kubectl, ['--kubeconfig', plane.kubeconfigPath, ...args]);
 
 /** A worker as the controller meets it: takes views, tells what it is told to tell. */
 class PlayedWorker {

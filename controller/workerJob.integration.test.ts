@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Scene } from '../test/support/aController.js';
-import { ControlPlane } from '../test/support/aControlPlane.js';
+import { plane } from '../test/support/sharedPlane.js';
 import { resources } from './cluster/kube/resources.js';
 
 // What the Job controller of a real control plane makes of our worker Job. The tests play scheduler and kubelet.
 
-let plane: ControlPlane;
 const within = (seconds: number) => AbortSignal.timeout(seconds * 1000);
-before(async () => {
-  plane = await ControlPlane.start();
-});
-after(async () => {
-  await plane[Symbol.asyncDispose]();
-});
-
 test('trap 10: one pod that has published ends the Job; a pod lost in the last second is not made again', async () => {
   await using scene = await Scene.open(plane, within(300));
   await scene.apply('last');

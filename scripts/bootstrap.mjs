@@ -35,4 +35,5 @@ export function installPackages() {
 
 export function build() {
   must(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root]);
+  must(process.execPath, [join(root, 'scripts', 'bundle.mjs')]);
 }

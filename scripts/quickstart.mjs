@@ -5,12 +5,8 @@ import { build, installPackages, root } from './bootstrap.mjs';
 
 installPackages();
 build();
-const done = spawnSync(
-  process.execPath,
-  [join(root, 'dist', 'cli', 'main.js'), 'quickstart', ...process.argv.slice(2)],
-  {
-    cwd: root,
-    stdio: 'inherit',
-  },
-);
+const done = spawnSync(process.execPath, [join(root, 'dist/bin/espalier.js'), 'quickstart', ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+});
 process.exit(done.status ?? 1);

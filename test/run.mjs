@@ -2,8 +2,9 @@
 // Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|cluster|peer|all] [PATH_PART...]
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bundle } from '../scripts/bundle.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,25 +32,39 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-/** What a file does at its root holds for its whole process: hooks before it and around each test, and its settings. */
-const wantsOwnProcess = (file) =>
-  kindOf(file) !== 'unit' ||
-  /^(before|beforeEach|afterEach)\(|\bprocess\.(env\.\w+ = |chdir\()/m.test(readFileSync(file, 'utf8'));
+// Tests start the programs as users do: those of these modules, whoever compiled them last.
+await bundle(resolve(values.dir));
 
-/** Starting Node and loading the same modules costs more than most unit tests do: those that can share processes. */
+/** What a file does at its root holds for its whole process: hooks before it and around each test, and its settings. */
+const rulesItsProcess = (text) => /^(before|beforeEach|afterEach)\(|\bprocess\.(env\.\w+ = |chdir\()/m.test(text);
+
+/** Files of one company share processes. */
+function companyOf(file) {
+  const text = readFileSync(file, 'utf8');
+  if (rulesItsProcess(text)) return 'none';
+  if (kindOf(file) === 'unit') return 'unit';
+  return /\/sharedPlane\.js';/.test(text) ? 'plane' : 'none';
+}
+
+/**
+ * Starting Node and loading the same modules costs more than most unit tests do, and starting a control plane more than most
+ * tests on it. Long processes come first, so that short ones fill the end.
+ */
 function shared(all) {
   const folder = join(values.dir, 'test', `groups-${process.pid}`);
   process.once('exit', () => rmSync(folder, { recursive: true }));
   mkdirSync(folder, { recursive: true });
-  const [most, own] = [16, all.filter(wantsOwnProcess)];
-  const others = all.filter((file) => !own.includes(file));
-  const groups = Array.from({ length: Math.ceil(others.length / most) }, (_, at) => {
-    const group = join(folder, `group-${at}.js`);
-    const imports = others.slice(at * most, (at + 1) * most).map((file) => `import '${relative(folder, file)}';\n`);
-    writeFileSync(group, imports.join(''));
-    return group;
-  });
-  return [...groups, ...own];
+  const of = (company) => all.filter((file) => companyOf(file) === company);
+  const together = (company) => {
+    const [members, most] = [of(company), 16];
+    return Array.from({ length: Math.ceil(members.length / most) }, (_, at) => {
+      const group = join(folder, `${company}-${at}.js`);
+      const imports = members.slice(at * most, (at + 1) * most).map((file) => `import '${relative(folder, file)}';\n`);
+      writeFileSync(group, imports.join(''));
+      return group;
+    });
+  };
+  return [...together('plane'), ...of('none'), ...together('unit')];
 }
 
 const args = [
@@ -61,7 +76,8 @@ const args = [
   `--test-concurrency=${values.kind === 'cluster' ? '1' : values.concurrency}`,
   ...shared(files),
 ];
-const child = spawn(process.execPath, args, { stdio: 'inherit' });
+// API servers, etcd and kubectl are young and short-lived here: with room for garbage they take a tenth less CPU.
+const child = spawn(process.execPath, args, { stdio: 'inherit', env: { GOGC: '400', ...process.env } });
 // Asked to stop by its number alone, the tests would go on without it.
 process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../common/log.js';
+import { programUrl } from '../common/programs.js';
 
 /** CPU time that the main thread may take for one turn of its event loop. Chosen: a spinning one took 2 GB of memory in it. */
 const mostBusyMs = 15_000;
@@ -37,7 +38,7 @@ export function startWatchdog({ member, log, mostBusyMs: most = mostBusyMs }: Wa
   }
   const turns = new Int32Array(new SharedArrayBuffer(4));
   const orders: WatchdogOrders = { member, mostBusyMs: most, turns };
-  const thread = new Worker(new URL('./watchdogThread.js', import.meta.url), {
+  const thread = new Worker(programUrl('watchdogThread'), {
     workerData: orders,
     execArgv: [],
     resourceLimits: heapLimits,

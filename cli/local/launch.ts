@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ErrorName, EspalierError, fail } from '../../api/errors.js';
+import { fileURLToPath } from 'node:url';
+import { type ErrorName, EspalierError } from '../../api/errors.js';
 import type { Clock } from '../../common/clock.js';
 import { createLogger, type Logger, lineSink } from '../../common/log.js';
-import { packageRoot } from '../../common/root.js';
+import { programUrl } from '../../common/programs.js';
 import { type Exit, logTail, spawnWorker, type WorkerProcess } from '../../controller/cluster/twin/processes.js';
 import { fileViewStore } from '../../controller/membership/fileViewStore.js';
 import { type Oracle, openOracle } from '../../controller/membership/oracle.js';
@@ -186,7 +187,7 @@ class Launch {
     await writeFile(file, JSON.stringify(whole, null, 2), { mode: 0o600 });
     const worker = await spawnWorker({
       name: `worker-${slot}`,
-      entry: join(packageRoot(), compiledFolder(), 'worker', 'main.js'),
+      entry: fileURLToPath(programUrl('worker')),
       args: ['--config', file, '--with-launcher'],
       env: { ...env },
       logFile: join(folder, 'logs', `worker-${slot}.log`),
@@ -244,12 +245,3 @@ function failureIn(lines: readonly string[], member: string): EspalierError | un
 
 const describe = ({ code, signal }: Exit): string =>
   signal === null ? `the last ended with code ${code}` : `the last was ended by ${signal}`;
-
-/** `dist`, or wherever this build lies below the package's root. */
-const compiledFolder = (): string => {
-  const here = new URL('../..', import.meta.url).pathname;
-  const root = packageRoot();
-  return here.startsWith(root)
-    ? here.slice(root.length + 1)
-    : fail('Internal', { what: `${here} is not below ${root}` });
-};

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { systemClock } from '../../common/clock.js';
-import { ControlPlane } from '../../test/support/aControlPlane.js';
 import { aJobResource } from '../../test/support/aJobResource.js';
 import { aStatusServer } from '../../test/support/aStatusServer.js';
+import { plane } from '../../test/support/sharedPlane.js';
 import { kubeAccess } from '../cluster/kube/auth.js';
 import type { KubernetesObject } from '../cluster/kube/objects.js';
 import type { Resource } from '../cluster/kube/resources.js';
@@ -11,14 +11,6 @@ import { rememberedAccess } from './access.js';
 import { JobIndex } from './jobIndex.js';
 
 // TokenReview and SubjectAccessReview of a real API server, asked by the status service over TLS.
-
-let plane: ControlPlane;
-before(async () => {
-  plane = await ControlPlane.start();
-});
-after(async () => {
-  await plane[Symbol.asyncDispose]();
-});
 
 const rbac = 'rbac.authorization.k8s.io';
 const kindOf = (apiVersion: string, kind: string, plural: string): Resource<KubernetesObject> => ({

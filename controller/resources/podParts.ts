@@ -70,7 +70,7 @@ export function podSpec(
         image: imageOf(job, settings),
         imagePullPolicy: settings.workers.pullPolicy,
         // Directly, not through a shell: signals must reach it.
-        command: ['node', ...workerFlags, `${settings.workerCode}/worker/${entry}/main.js`],
+        command: ['node', ...workerFlags, `${settings.programFolder}/${entry}.js`],
         terminationMessagePolicy: 'FallbackToLogsOnError',
         ...main,
         env: [...environment(settings), ...(main.env ?? [])],

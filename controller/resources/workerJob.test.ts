@@ -89,7 +89,7 @@ test('trap 14: time to leave, no shell, no mesh, no token of the API server', ()
     '--enable-source-maps',
     '--initial-old-space-size=128',
     '--single-threaded-gc',
-    '/app/dist/worker/pod/main.js',
+    '/app/dist/bin/pod.js',
   ]);
   assert.deepEqual(built().spec?.template.metadata?.annotations, {
     'sidecar.istio.io/inject': 'false',

@@ -20,7 +20,7 @@ export interface ProjectImages {
   readonly worker: BuiltImage;
 }
 
-const sources = ['package.json', 'package-lock.json', '.npmrc', '.dockerignore', 'tsconfig.json', 'common', 'api', 'elastic', 'proto', 'controller', 'worker', 'cli', 'images', 'examples/workplace', 'test/support/tinyBase.ts', 'test/support/tinyModel.ts', 'test/golden/data-tokenizers/qwen2']; // biome-ignore format: one list
+const sources = ['package.json', 'package-lock.json', '.npmrc', '.dockerignore', 'tsconfig.json', 'common', 'api', 'elastic', 'proto', 'controller', 'worker', 'cli', 'images', 'scripts/bundle.mjs', 'examples/workplace', 'test/support/tinyBase.ts', 'test/support/tinyModel.ts', 'test/golden/data-tokenizers/qwen2']; // biome-ignore format: one list
 
 /** Builds the images of controller and CPU worker from this tree; an unchanged tree costs one reading of its sources. */
 export async function ensureProjectImages(images: string, report: Report): Promise<ProjectImages> {

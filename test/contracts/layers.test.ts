@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { programs } from '../../common/programs.js';
 import { packageRoot } from '../../common/root.js';
 import { importsOf, resolved, type SourceFile, sources } from '../support/sources.js';
 
@@ -25,7 +26,7 @@ const homes: readonly { readonly of: RegExp; readonly home: RegExp }[] = [
 ];
 
 /** `common/` is a leaf with an allow-list: anything else belongs to the part that uses it. */
-const common = ['clock', 'deadline', 'files', 'hash', 'log', 'retry', 'root', 'shutdown'];
+const common = ['clock', 'deadline', 'files', 'hash', 'log', 'programs', 'retry', 'root', 'shutdown'];
 
 const mostLines = 320;
 
@@ -104,6 +105,13 @@ test('every package that is imported is a dependency', () => {
       .map((name) => `${file.path} imports ${name}`),
   );
   assert.deepEqual(wrong, []);
+});
+
+test('wherever Node starts, it starts a program of common/programs.ts', () => {
+  const isStart = ({ path, code }: SourceFile) =>
+    path.endsWith('/main.ts') || /\bworkerData\b[^;]* from 'node:worker_threads'/.test(code);
+  const starts = shipped.filter(isStart).map(({ path }) => path.replace(/\.ts$/, ''));
+  assert.deepEqual(starts.sort(), Object.values(programs).sort());
 });
 
 test('threads of engines and generators load the runtime and its format, and no schemas', () => {

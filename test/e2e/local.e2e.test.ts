@@ -16,19 +16,18 @@ const place = await aLocalPlace();
 after(() => place[Symbol.asyncDispose]());
 await place.write('eval.jsonl', rows(6));
 const { spec } = aManifest();
-await place.write(
-  'job.json',
-  aManifest({
-    data: { ...spec.data, eval: { source: 'eval.jsonl' } },
-    training: { ...spec.training, maxSteps: 60 },
-  }),
-);
+const manifest = (maxSteps: number) =>
+  aManifest({ data: { ...spec.data, eval: { source: 'eval.jsonl' } }, training: { ...spec.training, maxSteps } });
+/** Long enough for somebody to die in the middle of it. */
+await place.write('job.json', manifest(60));
+const shortSteps = 20;
+await place.write('short.json', manifest(shortSteps));
 
 /** A folder of its own for a run: nothing of another one is there to go on from. */
-async function aRun(name: string) {
+async function aRun(name: string, job: 'job' | 'short' = 'job') {
   const cwd = place.path(name);
   await mkdir(cwd, { recursive: true });
-  const argv = (workers: number) => ['run', '../job.json', '--workers', String(workers), '--out', 'out'];
+  const argv = (workers: number) => ['run', `../${job}.json`, '--workers', String(workers), '--out', 'out'];
   return {
     cwd,
     start: (workers: number, more: readonly string[] = []) => place.start([...argv(workers), ...more], { cwd }),
@@ -60,21 +59,20 @@ const workersOf = async (cwd: string, { child }: CliProcess): Promise<readonly n
   (await processesOf(join(cwd, '.espalier'))).filter((pid) => pid !== child.pid);
 
 const expected = (async () => sha(await (await aRun('one')).finish(1)))();
+const aShortRun = async (name: string, workers: number) => (await aRun(name, 'short')).finish(workers);
 
 test('2, 3 and 5 workers, and a repeated run, give the SHA-256 of one worker', async () => {
   const found: string[] = [];
-  for (const workers of [2, 3, 5]) {
-    const run = await aRun(`workers-${workers}`);
-    found.push(sha(await run.finish(workers)));
-    assert.deepEqual(await processesOf(run.cwd), []);
+  for (const workers of [1, 2, 3, 5]) {
+    found.push(sha(await aShortRun(`workers-${workers}`, workers)));
+    assert.deepEqual(await processesOf(place.path(`workers-${workers}`)), []);
   }
-  found.push(sha(await place.run(['run', 'job.json', '--out', 'repeated'])));
-  assert.deepEqual(new Set(found), new Set([await expected]));
+  found.push(sha(await place.run(['run', 'short.json', '--out', 'repeated'])));
+  assert.equal(new Set(found).size, 1, found.join());
 });
 
 test('the result object has exactly the fields that the reference names', async () => {
-  await expected;
-  const end = await (await aRun('one')).finish(1);
+  const end = await aShortRun('result', 1);
   assert.equal(
     Object.keys(end.last!).join(' '),
     'event adapterSha256 recipeHash lossFirst lossLast evalLossBefore evalLossAfter generalLossBefore generalLossAfter ' +
@@ -84,10 +82,10 @@ test('the result object has exactly the fields that the reference names', async 
   const { lossFirst, lossLast, steps, directory } = end.last as unknown as Record<string, number> & {
     directory: string;
   };
-  assert.equal(steps, 60);
+  assert.equal(steps, shortSteps);
   assert.ok(lossLast! < lossFirst! / 2);
   const record = JSON.parse(await readFile(join(directory, 'espalier.json'), 'utf8')) as { adapterSha256: string };
-  assert.equal(record.adapterSha256, await expected);
+  assert.equal(record.adapterSha256, sha(end));
 });
 
 test('a launcher that is killed in the middle leaves no process; resumed with another worker count, the SHA-256 is the same', async () => {

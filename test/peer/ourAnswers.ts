@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { answers, type OpenedModel, openModel, promptIds } from '../../cli/local/model.js';
+import { programUrl } from '../../common/programs.js';
 import { packageRoot } from '../../common/root.js';
 import type { Base } from '../../worker/model/base.js';
 import { readSafetensorsHeader, readTensorAsFloat32 } from '../../worker/model/safetensors/read.js';
@@ -57,7 +59,7 @@ async function answersOf(model: OpenedModel): Promise<OurAnswers> {
 /** `espalier logits` and `espalier generate` say what the functions behind them say: checked on one prompt. */
 export async function checkCommands(base: Base, adapterFolder: string, ours: OurAnswers, folder: string) {
   const at = 1;
-  const main = new URL('../../cli/main.js', import.meta.url).pathname;
+  const main = fileURLToPath(programUrl('espalier'));
   const asked = ['--base', base.directory, '--adapter', adapterFolder, '--prompt', prompts[at]!.text, '--json'];
   const out = join(folder, 'command.safetensors');
   await run(process.execPath, [main, 'logits', ...asked, '--chat', '--out', out]);

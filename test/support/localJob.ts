@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { apiVersion, kind } from '../../api/fineTuneJob.js';
+import { programUrl } from '../../common/programs.js';
 import { writeTinyBase } from './tinyBase.js';
 
-const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const main = fileURLToPath(programUrl('espalier'));
 
 /** A folder with a tiny base, data and a job, where the real command line is run. */
 export interface LocalPlace extends AsyncDisposable {

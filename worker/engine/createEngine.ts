@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { EspalierError } from '../../api/errors.js';
+import { programUrl } from '../../common/programs.js';
 import type { Engine } from './engine.js';
 import type { EngineAnswer, EngineRequest, Failure } from './protocol.js';
 import type { EngineSetup } from './strategy/strategy.js';
@@ -15,7 +16,7 @@ interface Waiting {
  */
 export async function createEngine(setup: EngineSetup, options: { signal?: AbortSignal } = {}): Promise<Engine> {
   options.signal?.throwIfAborted();
-  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: setup });
+  const worker = new Worker(programUrl('engineThread'), { workerData: setup });
   const waiting = new Map<number, Waiting>();
   let nextId = 0;
   let stopped: Error | undefined;

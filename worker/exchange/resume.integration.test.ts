@@ -22,7 +22,7 @@ import { bytesOf, initialState, type TrainState } from '../train/state.js';
 import { createTrainee, recipeFacts } from '../train/trainee.js';
 import { createExchange } from './driver.js';
 
-const steps = 20;
+const steps = 12;
 const { signal } = new AbortController();
 const folder = await mkdtemp(join(tmpdir(), 'espalier-resume-'));
 const { prepared } = await tinyJob(folder, { steps, leaves: 4, tokens: 16, layers: 2, hidden: 32 });

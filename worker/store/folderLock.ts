@@ -13,6 +13,8 @@ export interface FolderLock {
 
 const patienceMs = 10_000;
 const pollMs = 10;
+/** Other processes want their turn too. */
+const mostHeldMs = 50;
 
 /**
  * Locks are numbered files `lock-N`, made by link(2), which fails when the name is taken. Only its owner ever removes one,
@@ -22,15 +24,24 @@ const pollMs = 10;
 export function createFolderLock(folder: string, clock: Clock): FolderLock {
   // Inside one process a queue is enough; the files then only settle what happens between processes.
   let tail: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  let held: { readonly path: string; readonly untilMs: number } | undefined;
+  const letGo = async ({ path }: { readonly path: string }) => {
+    held = undefined;
+    await rm(path, { force: true });
+  };
   return {
     hold(action, signal) {
+      waiting++;
       const turn = tail.then(async () => {
-        signal?.throwIfAborted();
-        const path = await acquire(folder, clock, signal);
+        waiting--;
         try {
+          signal?.throwIfAborted();
+          held ??= { path: await acquire(folder, clock, signal), untilMs: clock.monotonic() + mostHeldMs };
           return await action();
         } finally {
-          await rm(path, { force: true });
+          // Whoever is next in this process takes it over as it is.
+          if (held && (waiting === 0 || clock.monotonic() >= held.untilMs)) await letGo(held);
         }
       });
       tail = turn.catch(() => undefined);

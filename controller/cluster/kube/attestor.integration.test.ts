@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { EspalierError } from '../../../api/errors.js';
 import { podUri } from '../../../api/podIdentity.js';
 import { Scene } from '../../../test/support/aController.js';
-import { ControlPlane } from '../../../test/support/aControlPlane.js';
+import { plane } from '../../../test/support/sharedPlane.js';
 import { kubePodAttestor } from './auth.js';
 import type { KubernetesObject, V1Pod } from './objects.js';
 import { type Resource, resources } from './resources.js';
 
 // A real API server makes the tokens and reviews them.
-
-let plane: ControlPlane;
-before(async () => {
-  plane = await ControlPlane.start();
-});
-after(async () => {
-  await plane[Symbol.asyncDispose]();
-});
 
 interface TokenRequest extends KubernetesObject {
   readonly spec: object;

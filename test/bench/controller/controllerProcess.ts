@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ControllerConfig } from '../../../api/controllerConfig.js';
+import { programUrl } from '../../../common/programs.js';
 import type { KubernetesObject } from '../../../controller/cluster/kube/objects.js';
 import { rbac } from '../../../controller/cluster/kube/rbac.js';
 import { type Resource, resources } from '../../../controller/cluster/kube/resources.js';
@@ -17,7 +18,7 @@ import { type FakeCluster, serviceAccounts, writeTokenKubeconfig } from './fakeC
 export const home = { namespace: 'espalier', name: 'espalier' } as const;
 export const user = `system:serviceaccount:${home.namespace}:${home.name}`;
 
-const main = fileURLToPath(new URL('../../../controller/main.js', import.meta.url));
+const main = fileURLToPath(programUrl('controller'));
 const authority = `${home.name}-authority`;
 
 const rbacKinds = ['ClusterRole', 'ClusterRoleBinding'].map(

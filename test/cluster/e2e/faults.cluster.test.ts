@@ -31,7 +31,7 @@ import { openSite, release, type Site, system } from './site.js';
 // training has gone on before the next fault comes; the last looks at the whole of what is left.
 
 const name = 'storm';
-const steps = 650;
+const steps = 400;
 const notOurs = 'its control plane is not ours to stop: KUBECONFIG names a cluster of yours';
 
 let site: Site;

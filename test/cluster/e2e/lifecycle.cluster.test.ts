@@ -25,7 +25,7 @@ import { openSite, type Site } from './site.js';
 // What a user may do to a job in its life. All jobs here train alike, so all end with one adapter: that of a run on this
 // machine. They share the cluster, side by side.
 
-const steps = 120;
+const steps = 80;
 let site: Site;
 let expected: Promise<string>;
 

@@ -1,29 +1,20 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { apiVersion, kind } from '../../../api/fineTuneJob.js';
 import { packageRoot } from '../../../common/root.js';
 import type { FineTuneJobObject } from '../../../controller/cluster/kube/objects.js';
 import { resources } from '../../../controller/cluster/kube/resources.js';
-import { ControlPlane } from '../../support/aControlPlane.js';
-import { type Kubectl, kubectlFor } from '../../support/aKubectl.js';
+import { kubectlFor } from '../../support/aKubectl.js';
 import { aClusterSpec } from '../../support/aWorld.js';
+import { plane } from '../../support/sharedPlane.js';
 
 // What a user of kubectl meets, on a real API server.
 
-let plane: ControlPlane;
-let kubectl: Kubectl;
-let namespace: string;
 const within = (seconds: number) => AbortSignal.timeout(seconds * 1000);
-before(async () => {
-  plane = await ControlPlane.start();
-  kubectl = await kubectlFor(plane);
-  namespace = await plane.namespace(within(60));
-});
-after(async () => {
-  await plane[Symbol.asyncDispose]();
-});
+const kubectl = await kubectlFor(plane);
+const namespace = await plane.namespace(within(60));
 
 /** A spec in which every optional part is there, so that each can be changed and removed. */
 const whole = {

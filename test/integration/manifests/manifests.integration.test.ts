@@ -1,25 +1,16 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { ControlPlane } from '../../support/aControlPlane.js';
-import { type Kubectl, kubectlFor } from '../../support/aKubectl.js';
+import { after, test } from 'node:test';
+import { kubectlFor } from '../../support/aKubectl.js';
 import { type ManifestCase, ManifestTable } from '../../support/manifestTable.js';
-import { aClaim, type Claim, type Layer, refusalOf } from './refusal.js';
+import { plane } from '../../support/sharedPlane.js';
+import { aClaim, type Layer, refusalOf } from './refusal.js';
 
 // The table of manifests once more, now through kubectl, a real API server, the controller's rules and the preflight.
 // UPDATE=1 writes anew what they say; read the difference.
 
-let plane: ControlPlane;
-let kubectl: Kubectl;
-let claim: Claim;
-before(async () => {
-  plane = await ControlPlane.start();
-  kubectl = await kubectlFor(plane);
-  claim = await aClaim();
-});
-after(async () => {
-  await claim[Symbol.asyncDispose]();
-  await plane[Symbol.asyncDispose]();
-});
+const kubectl = await kubectlFor(plane);
+const claim = await aClaim();
+after(() => claim[Symbol.asyncDispose]());
 
 const table = ManifestTable.read();
 /** Overrides are the command line's own. */

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type ErrorName, EspalierError, errors, type Facts } from '../../../api/errors.js';
+import { programUrl } from '../../../common/programs.js';
 import type { ThreadData, ThreadRequest, ThreadResponse, ThreadResult } from './messages.js';
 
 type Unnumbered<Request> = Request extends unknown ? Omit<Request, 'id'> : never;
@@ -12,7 +13,7 @@ export interface GeneratorThread {
 }
 
 export function startThread(data: ThreadData): GeneratorThread {
-  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: data });
+  const worker = new Worker(programUrl('generatorThread'), { workerData: data });
   const waiting = new Map<number, { resolve(result: ThreadResult): void; reject(error: unknown): void }>();
   let nextId = 0;
   let stopped: Error | null = null;
