@@ -34,10 +34,27 @@ for (const { script, remedy, ended } of tools) {
   process.stderr.write(`\nscripts/${script} failed: ${remedy}\n`);
   process.exit(3);
 }
-let status = isAsked ? 0 : runTests(args);
-if (verdict?.runs) status = (await runClusterTests()) || status;
-else if (isAsked) status = 3;
-process.exit(status);
+process.exit(isAsked ? await onlyCluster() : await everything());
+
+async function onlyCluster() {
+  return verdict.runs ? await clusterTests(args, 'inherit') : 3;
+}
+
+/**
+ * Jobs in the cluster wait much, for quotas and back-offs: the other tests take that time. What the cluster's tests say is
+ * kept until the others are done.
+ */
+async function everything() {
+  const said = [];
+  let hold = true;
+  const say = (chunk) => (hold ? said.push(chunk) : process.stdout.write(chunk));
+  const cluster = verdict?.runs ? clusterTests(['--kind', 'cluster'], 'pipe', say) : 0;
+  const others = await runTests(args, verdict?.runs ? { command: 'nice' } : {});
+  for (const chunk of said) process.stdout.write(chunk);
+  hold = false;
+  const inCluster = await cluster;
+  return others || inCluster;
+}
 
 function probe() {
   const { stdout } = spawnSync(process.execPath, [...clusterMain, 'probe'], {
@@ -56,19 +73,24 @@ function prepare() {
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
 
-function runTests(words, environment = process.env) {
-  const argv = [join(root, 'test', 'run.mjs'), ...words];
-  return spawnSync(process.execPath, argv, { cwd: root, stdio: 'inherit', env: environment }).status ?? 1;
+/** To the end of the tests; `say` hears what they print when they do not inherit our own streams. */
+function runTests(words, { command, output = 'inherit', say, env = process.env } = {}) {
+  const argv = [process.execPath, join(root, 'test', 'run.mjs'), '--bundled', ...words];
+  const [program, ...rest] = command ? [command, ...argv] : argv;
+  const child = spawn(program, rest, { cwd: root, stdio: ['ignore', output, output === 'pipe' ? 'pipe' : 2], env });
+  child.stdout?.on('data', say);
+  child.stderr?.on('data', say);
+  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
 
-async function runClusterTests() {
+async function clusterTests(words, output, say) {
   if ((await prepared) !== 0) {
     process.stderr.write('\nKubernetes or the images could not be built: see above\n');
     return 3;
   }
   const { KUBECONFIG: _, ...own } = process.env;
-  const environment = verdict.where === 'here' ? own : process.env;
-  const code = runTests(isAsked ? args : ['--kind', 'cluster'], environment);
+  const env = verdict.where === 'here' ? own : process.env;
+  const code = await runTests(words, { output, say, env });
   if (verdict.where === 'theirs') return code;
   const down = spawnSync(process.execPath, [...clusterMain, 'down'], { cwd: root, stdio: ['ignore', 'ignore', 2] });
   return code || (down.status ?? 1);

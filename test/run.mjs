@@ -1,5 +1,5 @@
 // Finds compiled tests and hands them to Node's own runner. Node 20's `--test` takes no globs, so the list is made here.
-// Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|cluster|peer|all] [PATH_PART...]
+// Usage: node test/run.mjs [--dir dist] [--kind unit|integration|e2e|cluster|peer|all] [--bundled] [PATH_PART...]
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -12,6 +12,8 @@ const { values, positionals } = parseArgs({
     dir: { type: 'string', default: 'dist' },
     kind: { type: 'string', default: 'all' },
     concurrency: { type: 'string', default: '2' },
+    // Whoever calls has just built everything.
+    bundled: { type: 'boolean', default: false },
   },
 });
 // Unit tests lie beside the code and end in .test.js; those that need real servers, a base or long runs end in
@@ -33,7 +35,7 @@ if (files.length === 0) {
 }
 
 // Tests start the programs as users do: those of these modules, whoever compiled them last.
-await bundle(resolve(values.dir));
+if (!values.bundled) await bundle(resolve(values.dir));
 
 /** What a file does at its root holds for its whole process: hooks before it and around each test, and its settings. */
 const rulesItsProcess = (text) => /^(before|beforeEach|afterEach)\(|\bprocess\.(env\.\w+ = |chdir\()/m.test(text);
@@ -56,10 +58,13 @@ function shared(all) {
   mkdirSync(folder, { recursive: true });
   const of = (company) => all.filter((file) => companyOf(file) === company);
   const together = (company) => {
-    const [members, most] = [of(company), 16];
-    return Array.from({ length: Math.ceil(members.length / most) }, (_, at) => {
+    const members = of(company);
+    const count = Math.ceil(members.length / 20);
+    return Array.from({ length: count }, (_, at) => {
       const group = join(folder, `${company}-${at}.js`);
-      const imports = members.slice(at * most, (at + 1) * most).map((file) => `import '${relative(folder, file)}';\n`);
+      // Neighbours are alike in what they cost: each group gets some of all.
+      const mixed = members.filter((_, place) => place % count === at);
+      const imports = mixed.map((file) => `import '${relative(folder, file)}';\n`);
       writeFileSync(group, imports.join(''));
       return group;
     });

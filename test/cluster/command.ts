@@ -70,7 +70,7 @@ export async function until<T>(
     });
     if (answer !== undefined && answer !== false) return answer;
     const took = performance.now() - askedAt;
-    await new Promise((resume) => setTimeout(resume, Math.min(2000, Math.max(50, 3 * took))));
+    await new Promise((resume) => setTimeout(resume, Math.min(2000, Math.max(200, 3 * took))));
   }
   throw new Error(`${what}: not within ${seconds} s`, last === undefined ? {} : { cause: last });
 }

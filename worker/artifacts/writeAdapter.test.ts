@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { anAdapter } from '../../test/support/anAdapter.js';
 import { aSpec } from '../../test/support/aSpec.js';
 import { adapterFile, verifyAdapterFile, writeAdapter } from './writeAdapter.js';
@@ -10,10 +10,7 @@ import { adapterFile, verifyAdapterFile, writeAdapter } from './writeAdapter.js'
 const spec = aSpec();
 const base = { spec, nameOrPath: 'owner/name', revision: null };
 
-let folder: string;
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'espalier-adapter-'));
-});
+const folder = await mkdtemp(join(tmpdir(), 'espalier-adapter-'));
 after(() => rm(folder, { recursive: true }));
 
 test('what was written is read back: other keys, shapes or bytes are an error that names them', async () => {

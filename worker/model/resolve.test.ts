@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { sha256 } from '../../common/hash.js';
 import { packageRoot } from '../../common/root.js';
 import { aBaseDeps, valuesOf } from '../../test/support/baseDeps.js';
@@ -17,21 +17,16 @@ const goldenModel = join(packageRoot(), 'test/golden/models/llama');
 const goldenGguf = join(packageRoot(), 'test/golden/gguf/llama-spm.gguf');
 const tokenizer = '{"model":{"vocab":{"a":0}},"added_tokens":[]}';
 
-let root: string;
-let weights: readonly (GivenTensor & { readonly data: Float32Array })[];
-
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'espalier-base-'));
-  const { tensors, path } = await readSafetensorsHeader(join(goldenModel, 'model.safetensors'));
-  weights = await Promise.all(
-    [...tensors.values()].map(async (entry) => ({
-      name: entry.name,
-      dtype: 'F32' as const,
-      shape: entry.shape,
-      data: await readTensorAsFloat32(path, entry),
-    })),
-  );
-});
+const root = await mkdtemp(join(tmpdir(), 'espalier-base-'));
+const { tensors, path } = await readSafetensorsHeader(join(goldenModel, 'model.safetensors'));
+const weights: readonly (GivenTensor & { readonly data: Float32Array })[] = await Promise.all(
+  [...tensors.values()].map(async (entry) => ({
+    name: entry.name,
+    dtype: 'F32' as const,
+    shape: entry.shape,
+    data: await readTensorAsFloat32(path, entry),
+  })),
+);
 after(() => rm(root, { recursive: true }));
 
 interface FolderOptions {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { aJob } from '../../test/support/aJob.js';
 import { aSequence, aSpec } from '../../test/support/aSpec.js';
 import { compileRecipe } from './compile.js';
@@ -17,10 +17,7 @@ const compiled = compileRecipe({
 });
 const record = { recipeHash: compiled.hash, job } as JobRecord;
 
-let folder: string;
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'espalier-prepared-'));
-});
+const folder = await mkdtemp(join(tmpdir(), 'espalier-prepared-'));
 after(() => rm(folder, { recursive: true }));
 
 test('what was prepared is read again as it was', async () => {

@@ -27,7 +27,7 @@ export interface JobObject extends KubeObject {
 }
 
 export interface PodObject extends KubeObject {
-  readonly spec: { readonly nodeName?: string };
+  readonly spec: { readonly nodeName?: string; readonly containers: readonly { readonly name: string }[] };
   readonly status: {
     readonly phase: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
@@ -82,7 +82,7 @@ export async function apply(site: Site, manifest: object): Promise<void> {
 }
 
 export async function job(site: Site, name: string): Promise<JobObject> {
-  return JSON.parse(await site.kubectl('get', 'ftj', name, '-o', 'json')) as JobObject;
+  return JSON.parse(await site.read(`/apis/${apiVersion}`, `finetunejobs/${name}`)) as JobObject;
 }
 
 export const conditionOf = ({ status }: JobObject, type: string) =>
@@ -148,9 +148,29 @@ export async function checkpointOf(site: Site, name: string): Promise<number> {
 
 /** Everything of the job's making, by label: what its owner reference removes with it. */
 export async function children(site: Site, name: string): Promise<readonly KubeObject[]> {
-  const kinds = 'jobs,pods,configmaps,secrets,poddisruptionbudgets,networkpolicies';
-  const text = await site.kubectl('get', kinds, '-l', `espalier.dev/job=${name}`, '-o', 'json');
-  return (JSON.parse(text) as { items: KubeObject[] }).items;
+  const labelSelector = `espalier.dev/job=${name}`;
+  return (await Promise.all(kindsOfChildren.map((each) => list(site, each, labelSelector)))).flat();
+}
+
+interface Kind {
+  readonly kind: string;
+  readonly api: string;
+  readonly plural: string;
+}
+const pods: Kind = { kind: 'Pod', api: '/api/v1', plural: 'pods' };
+const kindsOfChildren: readonly Kind[] = [
+  pods,
+  { kind: 'Job', api: '/apis/batch/v1', plural: 'jobs' },
+  { kind: 'ConfigMap', api: '/api/v1', plural: 'configmaps' },
+  { kind: 'Secret', api: '/api/v1', plural: 'secrets' },
+  { kind: 'PodDisruptionBudget', api: '/apis/policy/v1', plural: 'poddisruptionbudgets' },
+  { kind: 'NetworkPolicy', api: '/apis/networking.k8s.io/v1', plural: 'networkpolicies' },
+];
+
+/** The parts of a list do not say what they are: the list does. */
+async function list(site: Site, { kind: of, api, plural }: Kind, labelSelector: string): Promise<KubeObject[]> {
+  const { items } = JSON.parse(await site.read(api, plural, { labelSelector })) as { items: KubeObject[] };
+  return items.map((item) => ({ ...item, kind: of }));
 }
 
 /** `Pod tiny-0-1 Succeeded`, `ConfigMap tiny-view`: names without the random end that a Job gives its pods. */
@@ -182,20 +202,29 @@ export const withoutWorkers = (all: readonly string[], name: string): readonly s
   all.filter((line) => !isWorkerOf(name)(line));
 
 export async function workerPods(site: Site, name: string): Promise<readonly PodObject[]> {
-  const select = `espalier.dev/job=${name},espalier.dev/role=worker`;
-  const text = await site.kubectl('get', 'pods', '-l', select, '-o', 'json');
-  return (JSON.parse(text) as { items: PodObject[] }).items;
+  return (await list(site, pods, `espalier.dev/job=${name},espalier.dev/role=worker`)) as PodObject[];
 }
 
 export const isRunning = ({ metadata, status }: PodObject): boolean =>
   metadata.deletionTimestamp === undefined && status.phase === 'Running';
+
+/** What was to happen in mid-training has happened: its workers get a whole CPU for the rest, where pods can be resized. */
+export async function hurry(site: Site, name: string): Promise<void> {
+  const resize = async ({ metadata, spec }: PodObject) => {
+    const containers = spec.containers.map((each) => ({ name: each.name, resources: { limits: { cpu: '1' } } }));
+    const patch = JSON.stringify({ spec: { containers } });
+    await site.kubectl('patch', 'pod', metadata.name, '--subresource=resize', '-p', patch);
+  };
+  // A pod may end meanwhile, and Kubernetes before 1.33 does not resize: then the rest takes longer.
+  await Promise.allSettled((await workerPods(site, name)).filter(isRunning).map(resize));
+}
 
 /** Highest step that some running worker has committed, by its log: the status tells it only every 30 s. */
 export async function stepOf(site: Site, name: string): Promise<number> {
   const running = (await workerPods(site, name)).filter(isRunning);
   const steps = await Promise.all(
     running.map(async ({ metadata }) => {
-      const log = await site.kubectl('logs', metadata.name, '--tail=40').catch(() => '');
+      const log = await site.read('/api/v1', `pods/${metadata.name}/log`, { tailLines: '40' }).catch(() => '');
       const lines = log.split('\n').filter((line) => line.includes('"message":"committed"'));
       return Math.max(-1, ...lines.map((line) => (JSON.parse(line) as { step: number }).step));
     }),
@@ -215,12 +244,12 @@ export async function steppedTo(site: Site, name: string, step: number): Promise
 /** For the message of a test that fails: what there is, and what it said. */
 export async function story(site: Site, name: string): Promise<string> {
   const told = async (...args: string[]) => site.kubectl(...args).catch((error: unknown) => String(error));
-  const pods = await workerPods(site, name).catch(() => []);
+  const workers = await workerPods(site, name).catch(() => []);
   return [
     await told('get', 'ftj', name, '-o', 'jsonpath={.status}'),
     await told('get', 'jobs,pods', '-l', `espalier.dev/job=${name}`, '-o', 'wide'),
     await told('get', 'events', '--sort-by=.lastTimestamp'),
-    ...(await Promise.all(pods.map(async ({ metadata }) => `${metadata.name}:\n${await told('logs', metadata.name, '--tail=12')}`))), // biome-ignore format: one list
+    ...(await Promise.all(workers.map(async ({ metadata }) => `${metadata.name}:\n${await told('logs', metadata.name, '--tail=12')}`))), // biome-ignore format: one list
     await site.cluster.kubectl(['-n', 'espalier-e2e', 'logs', 'deploy/espalier', '--tail=40']).catch(String),
   ].join('\n---\n');
 }

@@ -8,6 +8,7 @@ import {
   conditionOf,
   family,
   finished,
+  hurry,
   isRunning,
   job,
   jobUntil,
@@ -25,7 +26,7 @@ import { openSite, type Site } from './site.js';
 // What a user may do to a job in its life. All jobs here train alike, so all end with one adapter: that of a run on this
 // machine. They share the cluster, side by side.
 
-const steps = 80;
+const steps = 120;
 let site: Site;
 let expected: Promise<string>;
 
@@ -51,7 +52,9 @@ async function refusal(...args: string[]): Promise<string> {
   return stderr;
 }
 
+/** Nothing more happens to it. */
 async function completes(name: string): Promise<void> {
+  await hurry(site, name);
   assert.equal((await finished(site, name)).status?.adapterSha256, await expected);
 }
 

@@ -23,6 +23,8 @@ export interface Site extends AsyncDisposable {
   readonly images: { readonly controller: string; readonly worker: string };
   /** In the site's namespace. */
   kubectl(...args: readonly string[]): Promise<string>;
+  /** What lies below the site's namespace in one API, e.g. `/api/v1`. */
+  read(api: string, path: string, query?: Readonly<Record<string, string>>): Promise<string>;
   upload(key: string, body: Uint8Array | string): Promise<void>;
   uploadFolder(prefix: string, folder: string): Promise<void>;
 }
@@ -60,6 +62,7 @@ export async function openSite(namespace: string): Promise<Site> {
     store,
     images,
     kubectl: (...args) => cluster.kubectl(['-n', namespace, ...args]),
+    read: (api, path, query) => cluster.read(`${api}/namespaces/${namespace}/${path}`, query),
     upload,
     uploadFolder,
     async [Symbol.asyncDispose]() {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { EspalierError } from '../../../api/errors.js';
 import { packageRoot } from '../../../common/root.js';
 import { readSafetensorsHeader, readTensor } from '../safetensors/read.js';
@@ -12,10 +12,7 @@ import { encodeGguf, type GivenGgufTensor, writeGguf } from './write.js';
 
 const golden = (name: string) => join(packageRoot(), 'test/golden/gguf', name);
 
-let folder: string;
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'espalier-gguf-'));
-});
+const folder = await mkdtemp(join(tmpdir(), 'espalier-gguf-'));
 after(() => rm(folder, { recursive: true }));
 
 const metadata = new Map<string, GgufValue>([

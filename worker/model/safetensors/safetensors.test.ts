@@ -2,17 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { EspalierError } from '../../../api/errors.js';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './half.js';
 import { parseHeader, readSafetensorsHeader, readTensor, readTensorAsFloat32 } from './read.js';
 import { encodeSafetensors, writeSafetensors } from './write.js';
 
-let folder: string;
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'espalier-safetensors-'));
-});
+const folder = await mkdtemp(join(tmpdir(), 'espalier-safetensors-'));
 after(() => rm(folder, { recursive: true }));
 
 const file = (header: unknown, data = 0): Uint8Array => {

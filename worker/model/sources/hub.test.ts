@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { sha256 } from '../../../common/hash.js';
 import { packageRoot } from '../../../common/root.js';
 import { aBaseDeps, aHub } from '../../../test/support/baseDeps.js';
@@ -14,20 +14,21 @@ import { hubSettings, proxyFor } from './hubSettings.js';
 
 const id = 'espalier/tiny';
 const commit = 'a'.repeat(40);
-let root: string;
-let repository: FakeRepository;
-
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'espalier-hub-'));
-  const golden = join(packageRoot(), 'test/golden/models/llama');
-  const files = {
-    'config.json': await readFile(join(golden, 'config.json')),
-    'model.safetensors': await readFile(join(golden, 'model.safetensors')),
-    'tokenizer.json': Buffer.from('{"model":{"vocab":{"a":0}},"added_tokens":[]}'),
-    'pytorch_model.bin': Buffer.from('not wanted'),
-  };
-  repository = { commit, revisions: ['main', 'v1'], files, lfs: ['model.safetensors'], license: 'mit' };
-});
+const root = await mkdtemp(join(tmpdir(), 'espalier-hub-'));
+const golden = join(packageRoot(), 'test/golden/models/llama');
+const files = {
+  'config.json': await readFile(join(golden, 'config.json')),
+  'model.safetensors': await readFile(join(golden, 'model.safetensors')),
+  'tokenizer.json': Buffer.from('{"model":{"vocab":{"a":0}},"added_tokens":[]}'),
+  'pytorch_model.bin': Buffer.from('not wanted'),
+};
+const repository: FakeRepository = {
+  commit,
+  revisions: ['main', 'v1'],
+  files,
+  lfs: ['model.safetensors'],
+  license: 'mit',
+};
 after(() => rm(root, { recursive: true }));
 
 async function start(more: Partial<FakeRepository> = {}, faults: readonly Fault[] = []) {

@@ -2,19 +2,15 @@ import assert from 'node:assert/strict';
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { sha256 } from '../../../common/hash.js';
 import { packageRoot } from '../../../common/root.js';
 import { aBaseDeps } from '../../../test/support/baseDeps.js';
 import { resolveBase } from '../resolve.js';
 
-let root: string;
-let gguf: Buffer;
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'espalier-wheel-'));
-  gguf = await readFile(join(packageRoot(), 'test/golden/gguf/llama-spm.gguf'));
-});
+const root = await mkdtemp(join(tmpdir(), 'espalier-wheel-'));
+const gguf = await readFile(join(packageRoot(), 'test/golden/gguf/llama-spm.gguf'));
 after(() => rm(root, { recursive: true }));
 
 /** A zip archive with one entry. */
