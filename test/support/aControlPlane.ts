@@ -189,6 +189,13 @@ export class ControlPlane {
     while (!(await this.client.raw(path, {}, signal).catch(() => undefined))) await systemClock.sleep(100, signal);
   }
 
+  /** The controller-manager gives up when it meets an API server that is not healthy within ten seconds. */
+  async #isHealthy(signal: AbortSignal): Promise<boolean> {
+    const answer = await this.#http.send({ method: 'GET', path: '/healthz', signal }).catch(() => undefined);
+    answer?.body.resume();
+    return answer?.status === 200;
+  }
+
   async #ready(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
@@ -198,7 +205,7 @@ export class ControlPlane {
         () => this.client.raw('/api/v1/namespaces/default', {}, signal),
         () => undefined,
       );
-      if (found) return;
+      if (found && (await this.#isHealthy(signal))) return;
       await systemClock.sleep(100, signal);
     }
   }
