@@ -25,7 +25,8 @@ export function installPackages() {
   const stamp = join(root, 'node_modules', '.espalier-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   process.stderr.write('installing packages (npm ci)\n');
-  must('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
+  // The lock file holds every hash, so what npm has in its cache need not be asked for again.
+  must('npm', ['ci', '--prefer-offline', '--no-fund', '--no-audit', '--loglevel=error'], {
     // onnxruntime-node's install script fetches CUDA libraries, which only the CUDA image wants.
     env: { npm_config_onnxruntime_node_install: 'skip' },
     remedy: 'espalier needs Node 20.19 or later, npm, and a package registry it can reach',

@@ -11,7 +11,8 @@ const { values, positionals } = parseArgs({
   options: {
     dir: { type: 'string', default: 'dist' },
     kind: { type: 'string', default: 'all' },
-    concurrency: { type: 'string', default: '2' },
+    // One more than a small machine has cores: many a test waits for a back-off or a probe.
+    concurrency: { type: 'string', default: '3' },
     // Whoever calls has just built everything.
     bundled: { type: 'boolean', default: false },
   },
