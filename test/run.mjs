@@ -60,7 +60,7 @@ function shared(all) {
   const of = (company) => all.filter((file) => companyOf(file) === company);
   const together = (company) => {
     const members = of(company);
-    const count = Math.ceil(members.length / 20);
+    const count = Math.ceil(members.length / 32);
     return Array.from({ length: count }, (_, at) => {
       const group = join(folder, `${company}-${at}.js`);
       // Neighbours are alike in what they cost: each group gets some of all.
