@@ -64,6 +64,8 @@ const packageFiles = (outdir) => ({
 function keptFolder(path, outdir) {
   const [, packages, name, inside] = path.match(/^(.*[/\\]node_modules)[/\\]((?:@[^/\\]+[/\\])?[^/\\]+)[/\\](.*)$/);
   const protos = readdirSync(join(packages, name), { recursive: true }).filter((file) => file.endsWith('.proto'));
+  if (protos.length === 0)
+    throw new Error(`${path} names its folder, and no .proto of ${name} is there to carry along`);
   for (const file of protos) cpSync(join(packages, name, file), join(outdir, 'packages', name, file));
   return ['packages', name, dirname(inside)].join('/').replaceAll('\\', '/');
 }

@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
 });
 // Unit tests lie beside the code and end in .test.js; those that need real servers, a base or long runs end in
 // .integration.test.js or .e2e.test.js. Those that take the machine's one test cluster up and down end in .cluster.test.js:
-// they run one after the other, by a run of their own (`npm test` makes it last, `npm run test:cluster` alone). Those that
+// they run one after the other, by a run of their own (`npm test` makes it beside the others, `npm run test:cluster` alone). Those that
 // need the peers' Python packages end in .peer.test.js and belong to `npm run test:peer`.
 const kinds = ['cluster', 'e2e', 'integration', 'peer'];
 const kindOf = (file) => kinds.find((kind) => file.endsWith(`.${kind}.test.js`)) ?? 'unit';

@@ -148,13 +148,13 @@ export async function s3FaultContract(
     }
   });
 
-  it('a long listing comes whole, page by page', async () => {
-    const store = freshPrefix(through, bucket, { pageKeys: 20 });
-    const keys = Array.from({ length: 45 }, (_, index) => `n/${String(index).padStart(4, '0')}`);
-    await Promise.all(keys.map((key) => store.write(key, text(key))));
+  it('a long listing comes whole, page by page', async (store) => {
+    const keys = Array.from({ length: 1005 }, (_, index) => `n/${String(index).padStart(4, '0')}`);
+    for (let at = 0; at < keys.length; at += 100)
+      await Promise.all(keys.slice(at, at + 100).map((key) => store.write(key, text(key))));
     proxy.schedule(() => undefined);
     assert.deepEqual(await keysOf(store.list('n/')), keys);
-    assert.equal(proxy.seen.length, 3);
+    assert.equal(proxy.seen.length, 2);
   });
 
   it('nobody at the endpoint is unreachable', async () => {

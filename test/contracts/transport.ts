@@ -37,7 +37,7 @@ export function transportContract(name: string, transport: Transport, address: (
     let written = 0;
     const { client, close } = await open({
       async *fetch() {
-        for (let i = 0; i < 120; i++) {
+        for (let i = 0; i < 200; i++) {
           written++;
           yield { data: Buffer.alloc(2 ** 20, i) };
         }
@@ -50,7 +50,7 @@ export function transportContract(name: string, transport: Transport, address: (
       await new Promise((resolve) => setImmediate(resolve));
       ahead = Math.max(ahead, written - read);
     }
-    assert.equal(read, 120);
+    assert.equal(read, 200);
     assert.ok(ahead < 60, `${ahead} messages were written ahead of the reader`);
     await close();
   });

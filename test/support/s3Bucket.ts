@@ -6,8 +6,8 @@ import type { Store } from '../../worker/store/store.js';
 import { storeUnder } from '../../worker/store/under.js';
 
 /** An empty part of a bucket. Retries do not wait: tests never sleep. */
-export const freshPrefix = (connection: Connection, bucket: string, more: { readonly pageKeys?: number } = {}): Store =>
+export const freshPrefix = (connection: Connection, bucket: string): Store =>
   storeUnder(
-    createS3Store({ bucket, connection, clock: systemClock, random: () => 0, ...more }),
+    createS3Store({ bucket, connection, clock: systemClock, random: () => 0 }),
     `t-${randomBytes(6).toString('hex')}`,
   );

@@ -19,12 +19,10 @@ import { sending, upload } from './upload.js';
 export interface S3StoreDeps extends RetryDeps {
   readonly bucket: string;
   readonly connection: Connection;
-  /** Objects in a page of a listing; absent = as many as the server gives, which is 1000 on S3. */
-  readonly pageKeys?: number;
 }
 
 /** A bucket of an S3-compatible server. */
-export function createS3Store({ bucket, connection, clock, random, pageKeys }: S3StoreDeps): Store {
+export function createS3Store({ bucket, connection, clock, random }: S3StoreDeps): Store {
   const client = createS3Client(connection);
   const deps: RetryDeps = { clock, random };
   const url = (key: string) => `s3://${bucket}/${key}`;
@@ -141,7 +139,6 @@ export function createS3Store({ bucket, connection, clock, random, pageKeys }: S
           new ListObjectsV2Command({
             Bucket: bucket,
             Prefix: prefix,
-            ...(pageKeys !== undefined && { MaxKeys: pageKeys }),
             ...(token !== undefined && { ContinuationToken: token }),
           }),
           sending(signal),
